@@ -1,0 +1,63 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+    name: "mcp-gateway",
+    platforms: [.macOS("26.0")],
+    products: [
+        .executable(name: "mcp-gateway", targets: ["mcp-gateway"]),
+        .library(name: "GatewayServer", targets: ["GatewayServer"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    ],
+    targets: [
+        // Pure values: no I/O, no clock, no lock. Scripts/check-imports proves it.
+        .target(name: "WireJSON"),
+        .target(name: "WebSocketProtocol"),
+        .target(name: "EventStream"),
+        .target(name: "PhoenixProtocol", dependencies: ["WireJSON"]),
+        .target(
+            name: "GatewayCore",
+            dependencies: [
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]),
+        .target(name: "GatewayConfiguration", dependencies: [.product(name: "Yams", package: "Yams")]),
+
+        // Owners of sockets, locks and threads.
+        .target(
+            name: "GatewayServer",
+            dependencies: [
+                "GatewayCore", "WireJSON", "WebSocketProtocol", "EventStream", "PhoenixProtocol",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .target(
+            name: "GatewayHTTP",
+            dependencies: [
+                "GatewayServer", "WireJSON",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            resources: [.embedInCode("Resources")]),
+        .executableTarget(
+            name: "mcp-gateway",
+            dependencies: [
+                "GatewayServer", "GatewayHTTP", "GatewayConfiguration", "GatewayCore", "WebSocketProtocol", "WireJSON",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,38 @@
+extension SettingKind where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
+    /// One of a few words.
+    static var word: SettingKind {
+        let words = Value.allCases.map(\.rawValue)
+        let expectation = words.count == 1 ? "`\(words[0])`" : "one of \(words.joined(separator: ", "))"
+        return .scalar(
+            expectation,
+            hint: { scalar in NearestName.of(scalar.text, among: words).map { "did you mean \($0)?" } },
+            parse: { scalar in Value(rawValue: scalar.text.lowercased()) },
+            show: { ShownValue(string: $0.rawValue) })
+    }
+}
+
+extension SettingKind where Value == String {
+    /// A host name or an address.
+    static var host: SettingKind {
+        .scalar(
+            "an IP address or a host name", parse: { HostAddress.parse($0.text) },
+            show: { ShownValue(string: $0) })
+    }
+
+    /// A node's name.
+    static var nodeID: SettingKind {
+        .scalar(
+            "1 to 64 characters of A-Z a-z 0-9 . _ -",
+            parse: { scalar in
+                let scalars = scalar.text.unicodeScalars
+                return (1...64).contains(scalars.count) && scalars.allSatisfy(HostName.isPermitted) ? scalar.text : nil
+            }, show: { ShownValue(string: $0) })
+    }
+
+    /// The origin of a browser page.
+    static var origin: SettingKind {
+        .scalar(
+            "an origin such as https://app.example.com", parse: { WebOrigin.parse($0.text) },
+            show: { ShownValue(string: $0) })
+    }
+}

@@ -1,0 +1,60 @@
+/// Values that are fine each for itself and wrong together.
+extension ConfigurationMerge {
+    mutating func checkCombinations() {
+        checkPorts()
+        let webSocket = configuration.transports.webSocket
+        require(
+            webSocket.pongTimeout < webSocket.pingInterval,
+            "transports.websocket.pong_timeout", "must be less than", "transports.websocket.ping_interval")
+        require(
+            webSocket.idleTimeout > webSocket.pingInterval,
+            "transports.websocket.idle_timeout", "must be more than", "transports.websocket.ping_interval")
+        require(
+            webSocket.maxFrameSize <= webSocket.maxMessageSize,
+            "transports.websocket.max_frame_size", "must not be more than", "transports.websocket.max_message_size")
+        checkExposure()
+    }
+
+    private mutating func checkPorts() {
+        let transports = configuration.transports
+        let ports = [
+            ("transports.http.port", transports.http.port),
+            ("transports.http_sse.port", transports.httpSSE.port),
+            ("transports.websocket.port", transports.webSocket.port),
+        ]
+        for (index, (key, port)) in ports.enumerated() where port != 0 {
+            guard let (other, _) = ports[..<index].first(where: { $0.1 == port }) else { continue }
+            require(false, key, "must not be the same as", other)
+        }
+    }
+
+    /// Without authentication the gateway stays on this machine unless it was told otherwise in so many words.
+    private mutating func checkExposure() {
+        guard !configuration.security.allowAnonymous else { return }
+        let remedy = "authentication is off; set security.allow_anonymous: true"
+        if let host = configuration.listen.hosts.first(where: { !HostAddress.isLoopback($0) }) {
+            refuse("listen.host", "refused to listen on \(host): \(remedy) or bind to loopback")
+        }
+        if configuration.production {
+            refuse("production", "refused to start in production: \(remedy) if anyone may connect")
+        }
+    }
+
+    private mutating func refuse(_ key: String, _ message: String) {
+        report(origin(of: key), key: key, message)
+    }
+
+    /// The place that is named is that of the stronger source: the last one that somebody touched.
+    private mutating func require(_ holds: Bool, _ key: String, _ relation: String, _ other: String) {
+        guard !holds else { return }
+        let place = [origin(of: key), origin(of: other)].max { $0.precedence < $1.precedence }
+        report(place ?? .builtIn, key: nil, "\(described(key)) \(relation) \(described(other))")
+    }
+
+    private func described(_ key: String) -> String {
+        let value = table[key]?.shown(in: configuration).yaml
+        return "\(key) (\(value.map { "\($0), " } ?? "")\(origin(of: key)))"
+    }
+
+    private func origin(of key: String) -> Origin { origins[key] ?? .builtIn }
+}

@@ -1,0 +1,28 @@
+extension GatewayConfiguration {
+    /// Bounds of what is kept for each client.
+    public struct Session: Sendable, Equatable {
+        /// Messages in a session's log, for resuming.
+        public var logMessages = 1_000
+        /// Bytes in a session's log.
+        public var logBytes = 1 << 20
+        /// How long the log stays after the last connection left.
+        public var retention: Duration = .seconds(5 * 60)
+        /// Sessions on this node.
+        public var maxSessions = 200_000
+        /// Topics that one client may be subscribed to.
+        public var maxTopics = 100
+        /// How long after it was written a message counts as delivered on a connection that never acknowledges.
+        public var unackedGrace: Duration = .seconds(60)
+        /// Bytes that may wait on one connection before it counts as slow.
+        public var maxUnsentBytes = 1 << 20
+        /// Messages that wait for an absent client.
+        public var offlineMessages = 1_000
+        /// Bytes that wait for an absent client.
+        public var offlineBytes = 4 << 20
+        /// How long a message waits for an absent client.
+        public var offlineTTL: Duration = .seconds(24 * 60 * 60)
+
+        /// The defaults.
+        public init() {}
+    }
+}

@@ -1,0 +1,67 @@
+extension GatewayConfiguration {
+    /// What is spoken on each of the three ports. Port 0 means any free one.
+    public struct Transports: Sendable, Equatable {
+        /// The port that serves everything.
+        public var http = HTTP()
+        /// The port for event streams.
+        public var httpSSE = HTTPSSE()
+        /// The port for WebSockets.
+        public var webSocket = WebSocket()
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// The port that serves everything: API, admin, metrics, MCP, and both kinds of stream.
+    public struct HTTP: Sendable, Equatable {
+        /// The port.
+        public var port = 4000
+        /// Connections at a time.
+        public var maxConnections = 10_000
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// Server-sent events.
+    public struct HTTPSSE: Sendable, Equatable {
+        /// The port.
+        public var port = 4001
+        /// Connections at a time.
+        public var maxConnections = 10_000
+        /// Time between two `heartbeat` events.
+        public var heartbeatInterval: Duration = .seconds(30)
+        /// Silence after which a comment line keeps proxies awake.
+        public var keepaliveInterval: Duration = .seconds(15)
+        /// How long a browser waits before it reconnects; sent as `retry:`.
+        public var retry: Duration = .seconds(2)
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// WebSockets, for Phoenix Channels.
+    public struct WebSocket: Sendable, Equatable {
+        /// The port.
+        public var port = 4002
+        /// Connections at a time.
+        public var maxConnections = 10_000
+        /// Bytes in one frame.
+        public var maxFrameSize = 64 << 10
+        /// Bytes in one assembled message; also in the body of an HTTP request.
+        public var maxMessageSize = 1 << 20
+        /// Channels that one connection may have joined.
+        public var maxChannels = 100
+        /// Time between two pings.
+        public var pingInterval: Duration = .seconds(30)
+        /// Time in which a ping must be answered.
+        public var pongTimeout: Duration = .seconds(10)
+        /// Silence after which the connection is given up.
+        public var idleTimeout: Duration = .seconds(75)
+        /// Whether small writes leave at once.
+        public var tcpNoDelay = true
+
+        /// The defaults.
+        public init() {}
+    }
+}

@@ -1,0 +1,154 @@
+/// Everything a node can be told, typed and complete: a value exists only when it has passed every check.
+///
+/// `init()` gives the defaults, which are a working development gateway on loopback. `load(_:)` merges a YAML file,
+/// the environment and flags over them. Names and meanings of the keys stand in the setting table
+/// (`Table/SettingTable+Gateway.swift`); a setting exists once there and once here, and nowhere else.
+public struct GatewayConfiguration: Sendable, Equatable {
+    /// Addresses, event loops and what a new connection may cost before it has said who it is.
+    public var listen = Listen()
+    /// What is spoken on each of the three ports.
+    public var transports = Transports()
+    /// Bounds of what is kept for each client.
+    public var session = Session()
+    /// Where messages that must survive are kept.
+    public var storage = Storage()
+    /// How fast a client may send.
+    public var rateLimiting = RateLimiting()
+    /// Who may connect, and how often.
+    public var security = Security()
+    /// Which browser pages may use the gateway.
+    public var cors = CORS()
+    /// Bounds of JSON input.
+    public var json = JSON()
+    /// What becomes of a client's message that names no recipient; the first match decides.
+    public var routes: [Route] = [Route(type: .exact("echo"), handler: .echo)]
+    /// What this node is called among others.
+    public var cluster = Cluster()
+    /// What is written to the log, and how.
+    public var log = Log()
+    /// Developer aids: the path `/mcp/echo` and `debug` events without an admin token.
+    public var debug = false
+    /// One log line for each connection that opens or closes.
+    public var logConnections = false
+    /// Production mode: what is merely convenient in development is refused.
+    public var production = false
+
+    /// The defaults, with the name of this host as the node's name.
+    public init() {}
+
+    /// Merges the sources over the defaults: file, then environment, then flags.
+    ///
+    /// - Throws: every problem that was found, not only the first.
+    public static func load(_ sources: ConfigurationSources) throws(ConfigurationError) -> LoadedConfiguration {
+        try ConfigurationMerge.load(sources, table: .gateway)
+    }
+}
+
+extension GatewayConfiguration {
+    /// Where the gateway listens.
+    public struct Listen: Sendable, Equatable {
+        /// Addresses that every port is opened on.
+        public var hosts = ["127.0.0.1", "::1"]
+        /// The name under which clients reach the gateway, when it differs.
+        public var publicHost: String?
+        /// Threads that carry connections; 0 means one for each core.
+        public var eventLoops = 0
+        /// Connections that may wait to be accepted.
+        public var backlog = 4096
+        /// Time in which a connection must have sent its request.
+        public var handshakeTimeout: Duration = .seconds(10)
+
+        /// The defaults.
+        public init() {}
+
+        /// Whether no address of `hosts` can be reached from another machine.
+        public var isLoopbackOnly: Bool { hosts.allSatisfy(HostAddress.isLoopback) }
+    }
+
+    /// Where messages that must survive are kept.
+    public struct Storage: Sendable, Equatable {
+        /// A way of keeping messages.
+        public enum Engine: String, Sendable, CaseIterable {
+            /// In this process; gone when it ends.
+            case memory
+        }
+
+        /// The way in use.
+        public var engine: Engine = .memory
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// How fast a client may send.
+    public struct RateLimiting: Sendable, Equatable {
+        /// Messages that a client may send at once.
+        public var defaultLimit = 100
+        /// Messages per second that come back to it.
+        public var refillRate = 100.0
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// Who may connect, and how often.
+    public struct Security: Sendable, Equatable {
+        /// Connections from one address; loopback does not count.
+        public var maxConnectionsPerIP = 100
+        /// Whether a gateway without authentication may be reached from other machines.
+        public var allowAnonymous = false
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// Which browser pages may use the gateway.
+    public struct CORS: Sendable, Equatable {
+        /// Origins in the form in which browsers send them: lower case, no default port, no trailing slash.
+        public var origins: [String] = []
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// Bounds of JSON input.
+    public struct JSON: Sendable, Equatable {
+        /// How deep objects and arrays may be nested.
+        public var maxDepth = 64
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// What this node is called among others.
+    public struct Cluster: Sendable, Equatable {
+        /// 1–64 characters of `A–Z a–z 0–9 . _ -`.
+        public var nodeID: String
+
+        /// - Parameter nodeID: The host's name unless given.
+        public init(nodeID: String = HostName.current) { self.nodeID = nodeID }
+    }
+
+    /// What is written to the log, and how.
+    public struct Log: Sendable, Equatable {
+        /// How much is written; each level contains those after it.
+        public enum Level: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error }
+        /// The form of a line.
+        public enum Format: String, Sendable, CaseIterable {
+            /// `text` on a terminal, else `json`.
+            case auto
+            /// For people.
+            case text
+            /// One object a line.
+            case json
+        }
+
+        /// How much is written.
+        public var level: Level = .info
+        /// The form of a line.
+        public var format: Format = .auto
+
+        /// The defaults.
+        public init() {}
+    }
+}

@@ -1,0 +1,70 @@
+import NIOCore
+
+/// How urgent a message is. It has an effect only where a limit bites.
+public enum Priority: UInt8, Sendable, CaseIterable {
+    case low, normal, high
+
+    /// The name on the wire.
+    public var name: String {
+        switch self {
+        case .low: "low"
+        case .normal: "normal"
+        case .high: "high"
+        }
+    }
+}
+
+/// A message as it stands in logs: encoded once, immutable, shared by all sessions that it was sent to.
+///
+/// An envelope is `{"epoch":"…","sequence":n,` followed by `tail`. Only the first part differs between clients; it is
+/// written beside the tail when a connection is drained.
+public final class Message: Sendable {
+    /// The envelope from its first shared member to the closing brace, on one line.
+    public let tail: ByteBuffer
+    /// Where the `id`'s text stands inside `tail`, without the quotes.
+    public let idOffset: Int
+    public let idLength: Int
+    /// The topic it came through; `nil` for a message addressed to clients.
+    public let topic: String?
+    /// The event's name; `nil` is `message`.
+    public let event: String?
+    public let priority: Priority
+    /// Whether it waits for an absent client and is delivered until it is done.
+    public let isDurable: Bool
+    /// When it was accepted: the beginning of its latency.
+    public let acceptedAt: Instant
+    /// After this point it is not delivered any more.
+    public let expiresAt: Instant
+
+    public init(
+        tail: ByteBuffer, idOffset: Int, idLength: Int, topic: String?, event: String?, priority: Priority,
+        isDurable: Bool, acceptedAt: Instant, expiresAt: Instant
+    ) {
+        self.tail = tail
+        self.idOffset = idOffset
+        self.idLength = idLength
+        self.topic = topic
+        self.event = event
+        self.priority = priority
+        self.isDurable = isDurable
+        self.acceptedAt = acceptedAt
+        self.expiresAt = expiresAt
+    }
+
+    /// Bytes that it counts for in a log: what is sent, and the bookkeeping.
+    public var cost: Int { tail.readableBytes + 128 }
+
+    /// The event's name on the wire.
+    public var eventName: String { event ?? "message" }
+
+    /// The `id` of the envelope.
+    public var id: String { tail.getString(at: tail.readerIndex + idOffset, length: idLength) ?? "" }
+
+    /// Whether the `id` is `text`.
+    public func hasID(_ text: String) -> Bool {
+        guard text.utf8.count == idLength else { return false }
+        return tail.withUnsafeReadableBytes { bytes in
+            text.utf8.elementsEqual(UnsafeRawBufferPointer(rebasing: bytes[idOffset..<(idOffset + idLength)]))
+        }
+    }
+}

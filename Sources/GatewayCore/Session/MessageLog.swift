@@ -1,0 +1,44 @@
+import DequeModule
+
+/// The ordered messages of one session: a window `oldest ..< next` of its sequence.
+struct MessageLog: Sendable {
+    private var entries = Deque<Message>()
+    /// The sequence of the oldest message that is still here; equals `next` in an empty log.
+    private(set) var oldest = 0
+    /// Bytes of all messages that are here.
+    private(set) var bytes = 0
+
+    /// The sequence that the next message will get.
+    var next: Int { oldest + entries.count }
+    var count: Int { entries.count }
+    var isEmpty: Bool { entries.isEmpty }
+
+    subscript(sequence: Int) -> Message { entries[sequence - oldest] }
+
+    var first: Message? { entries.first }
+
+    /// Gives `message` the next sequence.
+    mutating func append(_ message: Message) -> Int {
+        let sequence = next
+        entries.append(message)
+        bytes += message.cost
+        return sequence
+    }
+
+    mutating func removeFirst() {
+        bytes -= entries.removeFirst().cost
+        oldest += 1
+    }
+
+    /// Frees what is before `sequence`.
+    mutating func removeAll(before sequence: Int) {
+        while oldest < sequence, !entries.isEmpty { removeFirst() }
+    }
+
+    /// Frees everything; the sequence goes on.
+    mutating func removeAll() {
+        oldest = next
+        bytes = 0
+        entries = Deque()
+    }
+}

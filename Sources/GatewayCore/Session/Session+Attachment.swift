@@ -1,0 +1,200 @@
+extension Session {
+    /// Why a connection did not go on where the client wanted.
+    public enum AttachReason: String, Sendable {
+        /// The client named no place, or there was nothing to resume.
+        case new
+        /// The place belongs to another log.
+        case epoch
+        /// The place is too old; what followed it is not all here any more.
+        case trimmed
+        /// The place is beyond the end of the log.
+        case ahead
+    }
+
+    /// Where a new connection starts (contract §12, "Where a cursor starts").
+    public struct Attachment: Equatable, Sendable {
+        /// `nil` when the client goes on without a hole.
+        public var reason: AttachReason?
+        /// How many messages that are here already will be sent.
+        public var replayed: Int
+        /// The sequence that the next message will get.
+        public var nextSequence: Int
+        /// Whether the connection gets messages now; otherwise it stands by.
+        public var isActive: Bool
+        /// Orphaned subscriptions that a fresh start ends.
+        public var abandonedTopics: [String]
+        /// Orphaned subscriptions that the connection now claims, because the client goes on where it was.
+        public var inheritedTopics: [String]
+
+        /// Whether the client goes on without a hole.
+        public var recovered: Bool { reason == nil }
+
+        /// An attachment that goes on where it was.
+        public init(reason: AttachReason? = nil, replayed: Int, nextSequence: Int, isActive: Bool = true) {
+            self.reason = reason
+            self.replayed = replayed
+            self.nextSequence = nextSequence
+            self.isActive = isActive
+            abandonedTopics = []
+            inheritedTopics = []
+        }
+    }
+
+    /// How a connection joins.
+    public struct AttachRequest: Sendable {
+        public var connection: ConnectionID
+        public var transport: Transport
+        public var resume: ResumePoint = .none
+        /// `delivery=all`, or a connection that carries only some of the messages: it stays out of the choice of the
+        /// active transport.
+        public var isIndependent = false
+        /// Whether the connection can carry every message of the client, so that what it delivers is delivered.
+        public var carriesAll = true
+        /// Whether the client has said that it will acknowledge.
+        public var acknowledges = false
+
+        public init(connection: ConnectionID, transport: Transport) {
+            self.connection = connection
+            self.transport = transport
+        }
+    }
+
+    /// A connection joins the session.
+    public mutating func attach(
+        _ request: AttachRequest, limits: SessionLimits, now: Instant, wakes: inout WakeSet
+    ) -> Attachment {
+        precondition(!cursors.contains { $0.connection == request.connection }, "Attached twice")
+        settle(now: now, limits: limits)
+        let isFirst = cursors.isEmpty
+        let (start, reason) = place(for: request.resume)
+        let goesOn = request.resume.isExplicit && reason == nil
+        connectionsSoFar &+= 1
+        missedMessages = false
+        detachedSince = nil
+        if isFirst { connectedSince = now }
+        lastActivity = now
+
+        var cursor = Cursor(
+            connection: request.connection, transport: request.transport,
+            role: request.isIndependent ? .independent : .standby, carriesAll: request.carriesAll,
+            acknowledges: request.acknowledges, position: start, flushed: start)
+        cursor.pendingBytes = bytes(from: start)
+
+        var replayed = log.next - start
+        if !request.isIndependent {
+            if activeTransport == nil || activeTransport == request.transport && handover == nil {
+                activeTransport = request.transport
+                cursor.role = .active
+                cursors.append(cursor)
+            } else {
+                cursors.append(cursor)
+                let takesOver =
+                    activeTransport != request.transport
+                    && (request.transport < activeTransport! || goesOn && start < handedOut)
+                if takesOver {
+                    beginHandover(
+                        to: request.transport, reason: goesOn ? .resumed : .preferred, start: goesOn ? start : nil,
+                        wakes: &wakes)
+                }
+                let index = cursors.count - 1
+                replayed = cursors[index].role == .active ? log.next - cursors[index].position : 0
+            }
+        } else {
+            cursors.append(cursor)
+        }
+
+        var attachment = Attachment(
+            reason: reason, replayed: replayed, nextSequence: log.next, isActive: cursors[cursors.count - 1].delivers)
+        if reason == nil {
+            attachment.inheritedTopics = adoptOrphans()
+        } else if isFirst {
+            attachment.abandonedTopics = removeOrphans()
+        }
+        return attachment
+    }
+
+    /// A connection has gone.
+    /// - Parameter flushed: everything before this sequence, among what was handed to it, has reached the kernel.
+    public mutating func detach(_ connection: ConnectionID, flushed: Int, now: Instant, wakes: inout WakeSet) {
+        guard let index = cursors.firstIndex(where: { $0.connection == connection }) else { return }
+        noteFlushed(index, before: flushed, now: now, wakes: &wakes)
+        let gone = cursors.remove(at: index)
+        lastActivity = now
+        if cursors.isEmpty {
+            activeTransport = nil
+            handover = nil
+            detachedSince = now
+            connectedSince = nil
+            return
+        }
+        guard gone.role != .independent else { return }
+        let candidates = cursors.filter { $0.role != .independent }.map(\.transport)
+        if let active = activeTransport, !candidates.contains(active) {
+            handover = nil
+            activeTransport = candidates.min()
+            if let next = activeTransport {
+                activate(
+                    start: delivered, notice: TransportSwitch(from: active, to: next, reason: .disconnected),
+                    wakes: &wakes)
+            }
+        } else {
+            completeHandover(wakes: &wakes)
+        }
+    }
+
+    /// A connection that carried only some messages now carries all (it joined the gateway channel late). Its cursor
+    /// goes to where the client wants to start.
+    /// - Returns: the outcome, and the range of sequences that the connection has had already as far as it could carry
+    ///   them.
+    public mutating func promote(
+        _ request: AttachRequest, limits: SessionLimits, now: Instant, wakes: inout WakeSet
+    ) -> (attachment: Attachment, alreadyHad: Range<Int>) {
+        guard let index = cursors.firstIndex(where: { $0.connection == request.connection }) else {
+            return (attach(request, limits: limits, now: now, wakes: &wakes), 0..<0)
+        }
+        let old = cursors.remove(at: index)
+        let attachment = attach(request, limits: limits, now: now, wakes: &wakes)
+        return (attachment, old.start..<old.position)
+    }
+
+    /// The place where a connection starts, and why it is not the one that the client wanted.
+    func place(for resume: ResumePoint) -> (start: Int, reason: AttachReason?) {
+        let wanted: Int
+        switch resume {
+        case .none:
+            return (oldestUndone, .new)
+        case .automatic:
+            guard connectionsSoFar > 0 else { return (oldestUndone, .new) }
+            wanted = acknowledged > 0 ? acknowledged : delivered
+        case .after(let id):
+            guard id.epoch == epoch else { return (oldestUnacknowledged, .epoch) }
+            wanted = id.sequence + 1
+        case .afterSequence(let sequence):
+            wanted = sequence + 1
+        case .foreign:
+            return (oldestUnacknowledged, .epoch)
+        }
+        if wanted > log.next { return (oldestUndone, .ahead) }
+        if wanted < log.oldest || missedMessages { return (oldestUndone, .trimmed) }
+        return (wanted, nil)
+    }
+
+    /// The oldest durable message that is not done, else the end of the log.
+    private var oldestUndone: Int { oldestDurable(from: max(done, log.oldest)) }
+
+    /// The oldest durable message that the client has not acknowledged, else the end of the log.
+    private var oldestUnacknowledged: Int { oldestDurable(from: max(acknowledged, log.oldest)) }
+
+    private func oldestDurable(from sequence: Int) -> Int {
+        var sequence = sequence
+        while sequence < log.next, !log[sequence].isDurable { sequence += 1 }
+        return sequence
+    }
+
+    func bytes(from sequence: Int) -> Int {
+        guard sequence < log.next else { return 0 }
+        var sum = 0
+        for position in max(sequence, log.oldest)..<log.next { sum += log[position].cost }
+        return sum
+    }
+}

@@ -1,0 +1,272 @@
+/// What the gateway holds for one client: a bounded log of messages, and the cursors of its connections over it
+/// (contract §1, §6, §12).
+///
+/// A value without I/O and without a clock. Numbering and storing happen in one call, so that whoever holds the lock
+/// around a session cannot reorder its messages.
+public struct Session: Sendable {
+    /// The identity of the log.
+    public let epoch: Epoch
+    var log = MessageLog()
+    var cursors: [Cursor] = []
+    /// The transport whose connections get the messages, while there are connections.
+    public internal(set) var activeTransport: Transport?
+    /// Everything before this was acknowledged by the client.
+    public internal(set) var acknowledged = 0
+    /// Everything before this has reached the kernel on some connection that could carry it.
+    public internal(set) var delivered = 0
+    /// Everything before this is done: acknowledged, or delivered long enough ago.
+    var done = 0
+    /// Delivered positions that become `done` when they are old enough; the newer one follows half a grace later.
+    var graceMarks: (older: GraceMark?, newer: GraceMark?) = (nil, nil)
+    /// A switch of transports that is not complete.
+    var handover: Handover?
+    /// When the last connection left; `nil` while there are connections.
+    public internal(set) var detachedSince: Instant?
+    /// Whether a message could not be stored since the last connection left, so that a resume cannot be whole.
+    var missedMessages = false
+    var connectionsSoFar: UInt32 = 0
+    /// Whether the gateway has dropped the session; it takes nothing any more.
+    public internal(set) var isForgotten = false
+    /// What this client has used of its rate limit.
+    public var rateUsage = RateLimit.Usage()
+    /// Topics, each with the number of connections that claim it; 0 is an orphan that waits for a resume.
+    public internal(set) var subscriptions: [Subscription] = []
+    /// Messages that the client has sent.
+    public var messagesReceived = 0
+    /// Messages handed to connections of this client.
+    public internal(set) var messagesSent = 0
+    /// The last time anything came from or went to the client.
+    public var lastActivity: Instant
+    /// When the oldest present connection came.
+    public internal(set) var connectedSince: Instant?
+
+    struct GraceMark: Sendable {
+        var sequence: Int
+        var at: Instant
+    }
+
+    public init(epoch: Epoch, now: Instant) {
+        self.epoch = epoch
+        detachedSince = now
+        lastActivity = now
+    }
+
+    /// The sequence that the next message will get.
+    public var nextSequence: Int { log.next }
+    public var hasConnections: Bool { !cursors.isEmpty }
+    /// Bytes of the messages that the log holds.
+    public var storedBytes: Int { log.bytes }
+    public var storedMessages: Int { log.count }
+    /// The kinds of connection that the client holds, best first.
+    public var transports: [Transport] { Transport.allCases.filter { kind in cursors.contains { $0.transport == kind } } }
+    /// Delivered but not acknowledged messages; 0 for clients that never acknowledge.
+    public var pendingAcknowledgements: Int {
+        cursors.contains(where: \.acknowledges) ? max(0, delivered - acknowledged) : 0
+    }
+
+    // MARK: - Publishing
+
+    public enum AppendResult: Equatable, Sendable {
+        /// A connection gets it now.
+        case delivered(sequence: Int, by: Transport)
+        /// It waits for the client.
+        case queued(sequence: Int)
+        /// The queue of an absent client is full; nothing was stored.
+        case full
+    }
+
+    /// Numbers a message, stores it, and names the connections that must be woken for it.
+    public mutating func append(
+        _ message: Message, limits: SessionLimits, now: Instant, wakes: inout WakeSet
+    ) -> AppendResult {
+        guard makeRoom(for: message, limits: limits) else {
+            missedMessages = true
+            return .full
+        }
+        let sequence = log.append(message)
+        var deliveredBy: Transport?
+        for index in cursors.indices where cursors[index].delivers {
+            cursors[index].pendingBytes += message.cost
+            deliveredBy = activeTransport ?? cursors[index].transport
+            if !cursors[index].wakeRequested {
+                cursors[index].wakeRequested = true
+                wakes.insert(cursors[index].connection)
+            }
+        }
+        if let deliveredBy { return .delivered(sequence: sequence, by: deliveredBy) }
+        return .queued(sequence: sequence)
+    }
+
+    /// Trims the log until one more message fits.
+    /// - Returns: `false` if that would lose a durable message that has never been delivered to an absent client.
+    private mutating func makeRoom(for message: Message, limits: SessionLimits) -> Bool {
+        while log.count >= limits.logMessages || log.bytes + message.cost > limits.logBytes, let first = log.first {
+            if cursors.isEmpty, first.isDurable, log.oldest >= delivered {
+                // The client is absent and has a right to this one: the bounds of the offline queue hold.
+                return log.count < limits.offlineMessages && log.bytes + message.cost <= limits.offlineBytes
+            }
+            log.removeFirst()
+        }
+        return true
+    }
+
+    // MARK: - Draining
+
+    /// A message on its way to one connection.
+    public struct Delivery: Sendable {
+        public let sequence: Int
+        public let message: Message
+        /// Whether its time to live is over, so that only the hole is told.
+        public let isExpired: Bool
+    }
+
+    public enum TakeResult: Equatable, Sendable {
+        /// All there is was handed out.
+        case drained
+        /// There is more; take again when the connection can write.
+        case more
+        /// Too much waits for this connection, or part of it has been trimmed already: from this sequence on the
+        /// connection's messages are not whole any more.
+        case fellBehind(from: Int, to: Int)
+        /// The connection stands by and gets nothing now.
+        case standby
+        /// The connection is not one of this session's.
+        case unknown
+    }
+
+    /// Hands the next messages to a connection.
+    /// - Parameters:
+    ///   - flushed: everything before this sequence, among what was handed out earlier, has reached the kernel.
+    ///   - maxMessages, maxBytes: how much at most; at least one message is handed out if both are above 0.
+    public mutating func take(
+        _ connection: ConnectionID, flushed: Int, maxMessages: Int, maxBytes: Int, limits: SessionLimits, now: Instant,
+        into batch: inout [Delivery], wakes: inout WakeSet
+    ) -> TakeResult {
+        guard let index = cursors.firstIndex(where: { $0.connection == connection }) else { return .unknown }
+        cursors[index].wakeRequested = false
+        noteFlushed(index, before: flushed, now: now, wakes: &wakes)
+        guard cursors[index].delivers else { return .standby }
+        if cursors[index].position < log.oldest {
+            return .fellBehind(from: cursors[index].position, to: log.oldest - 1)
+        }
+        if cursors[index].pendingBytes > limits.maxUnsentBytes, maxMessages == 0 {
+            return .fellBehind(from: cursors[index].position, to: log.next - 1)
+        }
+        var bytes = 0
+        var taken = 0
+        var position = cursors[index].position
+        while position < log.next, taken < maxMessages, taken == 0 || bytes < maxBytes {
+            let message = log[position]
+            batch.append(Delivery(sequence: position, message: message, isExpired: message.expiresAt <= now))
+            bytes += message.cost
+            taken += 1
+            position += 1
+        }
+        cursors[index].position = position
+        cursors[index].pendingBytes = position == log.next ? 0 : max(0, cursors[index].pendingBytes - bytes)
+        messagesSent += taken
+        if taken > 0 { lastActivity = now }
+        return position < log.next ? .more : .drained
+    }
+
+    /// Takes the notice of a switch that a connection has not been told of.
+    public mutating func takeNotice(_ connection: ConnectionID) -> TransportSwitch? {
+        guard let index = cursors.firstIndex(where: { $0.connection == connection }) else { return nil }
+        defer { cursors[index].notice = nil }
+        return cursors[index].notice
+    }
+
+    /// A connection reports how far its bytes have reached the kernel.
+    public mutating func flushed(
+        _ connection: ConnectionID, before sequence: Int, now: Instant, wakes: inout WakeSet
+    ) {
+        guard let index = cursors.firstIndex(where: { $0.connection == connection }) else { return }
+        noteFlushed(index, before: sequence, now: now, wakes: &wakes)
+    }
+
+    mutating func noteFlushed(_ index: Int, before sequence: Int, now: Instant, wakes: inout WakeSet) {
+        let sequence = min(sequence, cursors[index].position)
+        guard sequence > cursors[index].flushed else { return }
+        cursors[index].flushed = sequence
+        if cursors[index].carriesAll { noteDelivered(before: sequence, now: now) }
+        completeHandover(wakes: &wakes)
+    }
+
+    mutating func noteDelivered(before sequence: Int, now: Instant) {
+        guard sequence > delivered else { return }
+        delivered = sequence
+        let mark = GraceMark(sequence: sequence, at: now)
+        if graceMarks.older == nil {
+            graceMarks.older = mark
+        } else if graceMarks.newer == nil {
+            graceMarks.newer = mark
+        }
+    }
+
+    /// Moves `done` forward over what was delivered long enough ago.
+    mutating func settle(now: Instant, limits: SessionLimits) {
+        done = max(done, acknowledged)
+        // A client that acknowledges decides itself.
+        guard !cursors.contains(where: \.acknowledges) else { return }
+        while let mark = graceMarks.older, now - mark.at >= limits.unackedGrace {
+            done = max(done, mark.sequence)
+            graceMarks = (graceMarks.newer, nil)
+        }
+        if graceMarks.newer == nil, delivered > (graceMarks.older?.sequence ?? done) {
+            let mark = GraceMark(sequence: delivered, at: now)
+            if graceMarks.older == nil { graceMarks.older = mark } else { graceMarks.newer = mark }
+        }
+    }
+
+    // MARK: - Acknowledging
+
+    /// The client has received everything up to and including `sequence`. Old and impossible sequences are ignored.
+    public mutating func acknowledge(through sequence: Int, on connection: ConnectionID?) {
+        if let connection, let index = cursors.firstIndex(where: { $0.connection == connection }) {
+            cursors[index].acknowledges = true
+        }
+        guard sequence >= acknowledged, sequence < log.next else { return }
+        acknowledged = sequence + 1
+        done = max(done, acknowledged)
+        delivered = max(delivered, acknowledged)
+    }
+
+    /// The client has received the message with this id, and all before it. An unknown id is ignored.
+    public mutating func acknowledge(id: String, on connection: ConnectionID?) {
+        var sequence = log.next - 1
+        let end = max(acknowledged, log.oldest)
+        while sequence >= end {
+            if log[sequence].hasID(id) { return acknowledge(through: sequence, on: connection) }
+            sequence -= 1
+        }
+        if let connection, let index = cursors.firstIndex(where: { $0.connection == connection }) {
+            cursors[index].acknowledges = true
+        }
+    }
+
+    // MARK: - Age
+
+    /// Frees what has outlived its time.
+    /// - Returns: whether the whole session can be forgotten.
+    public mutating func expire(now: Instant, limits: SessionLimits) -> Bool {
+        settle(now: now, limits: limits)
+        guard let detachedSince else { return false }
+        let absent = now - detachedSince
+        guard absent >= limits.retention else { return false }
+        if absent >= limits.offlineAge { log.removeAll() }
+        while let first = log.first, !first.isDurable || log.oldest < done || first.expiresAt <= now {
+            log.removeFirst()
+        }
+        return log.isEmpty
+    }
+}
+
+extension Session {
+    /// Ends the session for good: whoever still holds it must look for a new one.
+    /// - Returns: the topics that it was subscribed to.
+    public mutating func forget() -> [String] {
+        isForgotten = true
+        defer { subscriptions = [] }
+        return subscriptions.map(\.topic)
+    }
+}

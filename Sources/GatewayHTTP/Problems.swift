@@ -1,0 +1,49 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import WireJSON
+
+/// Refusals of API routes, in the form of contract §7.
+enum Problems {
+    static func json(_ error: String, _ reason: String) -> [UInt8] {
+        JSONWriter.object { writer in
+            writer.member("error", error)
+            writer.member("reason", reason)
+            writer.key("retry_after")
+            writer.null()
+        }
+    }
+
+    static func response(_ status: HTTPResponse.Status, _ error: String, _ reason: String) -> Response {
+        Response.json(status, json(error, reason))
+    }
+}
+
+/// Turns Hummingbird's own refusals (no such route, wrong method) into the contract's form.
+struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
+    func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        do {
+            return try await next(request, context)
+        } catch let error as any HTTPResponseError {
+            return switch error.status {
+            case .notFound:
+                Problems.response(.notFound, "not_found", "no such path: \(request.uri.path)")
+            case .methodNotAllowed:
+                Problems.response(.methodNotAllowed, "method_not_allowed", "use another method for \(request.uri.path)")
+            default:
+                Problems.response(error.status, "bad_request", error.status.reasonPhrase)
+            }
+        }
+    }
+}
+
+extension Response {
+    static func json(_ status: HTTPResponse.Status, _ bytes: [UInt8]) -> Response {
+        Response(
+            status: status,
+            headers: [.contentType: "application/json; charset=utf-8", .cacheControl: "no-store"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+}

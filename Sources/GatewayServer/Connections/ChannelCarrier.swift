@@ -1,0 +1,151 @@
+import GatewayCore
+import NIOCore
+
+/// Carries bytes between a channel and an engine, and nothing else. It is the only handler of its channel once the
+/// request has been answered.
+final class ChannelCarrier: LoopMember, ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let engine: ConnectionEngine
+    private var context: ChannelHandlerContext?
+    /// The peer does not read: something written has not reached the kernel. Nothing is taken from the session and
+    /// nothing is read from the peer until it has.
+    private var isStalled = false
+    private var isFlushing = false
+    /// Our side is shut.
+    private var isFinished = false
+
+    init(_ engine: ConnectionEngine, loop: LoopState) {
+        self.engine = engine
+        super.init(loop: loop)
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    /// The handlers of the request are gone: the engine may write.
+    func start() {
+        engine.id = id
+        loop.begin()
+        engine.start()
+        finishEvent(drains: true)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = unwrapInboundIn(data)
+        guard !isFinished else { return }
+        loop.begin()
+        buffer.withUnsafeReadableBytes { engine.received($0) }
+        finishEvent(drains: false)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        guard isStalled, !isFlushing, context.channel.isWritable else { return }
+        isStalled = false
+        context.channel.setOption(.autoRead, value: true).whenFailure { _ in }
+        loop.begin()
+        engine.flushed()
+        finishEvent(drains: true)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        loop.begin()
+        engine.closed()
+        loop.leave(self)
+        loop.dispatchWakes(except: nil)
+        gateway.connectionClosed(engine.transport, on: loop, address: context.remoteAddress)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A peer that vanished; `channelInactive` follows.
+        context.close(promise: nil)
+    }
+
+    override func wake() {
+        if isStalled {
+            engine.stalled()
+            finishEvent(drains: false)
+        } else {
+            finishEvent(drains: true)
+        }
+    }
+
+    override func visit() -> Instant? {
+        guard context != nil else { return nil }
+        if case .awaitingPeer(let deadline) = engine.verdict {
+            guard loop.now < deadline else {
+                context?.close(promise: nil)
+                return nil
+            }
+            return deadline
+        }
+        let next = engine.visit()
+        finishEvent(drains: false)
+        if case .awaitingPeer(let deadline) = engine.verdict { return deadline }
+        return next
+    }
+
+    override func drain() {
+        engine.goAway()
+        finishEvent(drains: false)
+    }
+
+    private var gateway: Gateway { loop.gateway }
+
+    /// Drains if asked to, sends what was written, and lets the woken know.
+    private func finishEvent(drains: Bool) {
+        var drains = drains
+        var hasMore = false
+        repeat {
+            if drains, !isStalled { hasMore = engine.drain() }
+            // The event itself may have published to this client: its messages leave with the same flush.
+            drains = loop.dispatchWakes(except: id)
+        } while drains && !isStalled
+        flush()
+        if drains, isStalled { engine.stalled() }
+        if hasMore, !isStalled, engine.verdict == .open { loop.context.wakes.insert(id); loop.dispatchWakes(except: nil) }
+        settle()
+    }
+
+    private func flush() {
+        guard let context else { return loop.outbound.reset() }
+        guard loop.outbound.count > 0 else { return }
+        isFlushing = true
+        loop.outbound.takeAll { context.write(wrapOutboundOut($0), promise: nil) }
+        context.flush()
+        isFlushing = false
+        guard self.context != nil else { return }
+        if context.channel.isWritable {
+            engine.flushed()
+        } else if !isStalled {
+            isStalled = true
+            context.channel.setOption(.autoRead, value: false).whenFailure { _ in }
+        }
+    }
+
+    /// Carries out the engine's verdict.
+    private func settle() {
+        guard let context, !isFinished else { return }
+        switch engine.verdict {
+        case .open: return
+        case .awaitingPeer(let deadline):
+            if isStalled { resumeReading(context) }
+            loop.schedule(self, at: deadline)
+        case .finished:
+            isFinished = true
+            if isStalled { resumeReading(context) }
+            let deadline = loop.now + ConnectionEngine.closeTimeout
+            engine.verdict = .awaitingPeer(deadline: deadline)
+            // Only our side first: an abrupt close could take back what has just been sent.
+            context.close(mode: .output, promise: nil)
+            loop.schedule(self, at: deadline)
+        }
+    }
+
+    /// The end of a connection shows when it is read.
+    private func resumeReading(_ context: ChannelHandlerContext) {
+        context.channel.setOption(.autoRead, value: true).whenFailure { _ in }
+    }
+}

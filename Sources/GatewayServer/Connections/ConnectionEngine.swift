@@ -1,0 +1,254 @@
+import GatewayCore
+import NIOCore
+import WireJSON
+
+/// What a connection does, apart from moving bytes: bytes, wakes and the clock in; bytes and a verdict out. It writes to
+/// its loop's `outbound`, and whoever carries it sends that.
+///
+/// A carrier calls on the connection's event loop, and calls `begin()` of the loop first.
+class ConnectionEngine {
+    /// What is to become of the connection once everything written has been sent.
+    enum Verdict: Equatable {
+        case open
+        /// The peer is to close; at `deadline` it is closed for it. Nothing that arrives matters, but for the engine.
+        case awaitingPeer(deadline: Instant)
+        /// Close.
+        case finished
+    }
+
+    unowned let loop: LoopState
+    let transport: Transport
+    /// The connection's address; also what it is called in its session.
+    var id = ConnectionID(loop: 0, slot: 0, generation: 0)
+    /// The client's session, once the connection is a cursor over it.
+    private(set) var handle: SessionHandle?
+    private(set) var epochText = EpochText(Epoch(0))
+    /// Topics that this connection has asked for.
+    private(set) var claims: [String] = []
+    /// The sequence behind the last message that was written.
+    private(set) var takenBefore = 0
+    /// The sequence behind the last message whose bytes the kernel has.
+    private(set) var flushedBefore = 0
+    var verdict = Verdict.open
+
+    /// How much is written to one connection before others have their turn.
+    static let maxBatchMessages = 256
+    static let maxBatchBytes = 65_536
+    /// How long a peer has to close its side.
+    static let closeTimeout = Instant.Span.seconds(5)
+
+    init(loop: LoopState, transport: Transport) {
+        self.loop = loop
+        self.transport = transport
+    }
+
+    var gateway: Gateway { loop.gateway }
+
+    // MARK: - What a carrier calls
+
+    /// The carrier is in place: write the beginning.
+    func start() {}
+
+    func received(_ bytes: UnsafeRawBufferPointer) {}
+
+    /// The time that was asked for has come.
+    /// - Returns: when to come again.
+    func visit() -> Instant { loop.now + .seconds(3600) }
+
+    /// The gateway shuts down.
+    func goAway() { verdict = .finished }
+
+    /// The connection is gone.
+    func closed() { detach(leaving: false) }
+
+    /// Everything written so far has reached the kernel.
+    final func flushed() { flushedBefore = takenBefore }
+
+    /// Takes what waits in the session and writes it.
+    /// - Returns: whether there is more.
+    final func drain() -> Bool {
+        guard let handle, verdict == .open else { return false }
+        let result = take(handle, maxMessages: Self.maxBatchMessages)
+        if result == .standby || !loop.batch.isEmpty, let notice = takeNotice(handle) { write(notice) }
+        if !loop.batch.isEmpty { writeBatch() }
+        switch result {
+        case .more: return true
+        case .fellBehind(let from, let to): fellBehind(from: from, to: to)
+        case .drained, .standby, .unknown: break
+        }
+        return false
+    }
+
+    /// There is something to take, but the peer does not read: make sure that not too much waits.
+    final func stalled() {
+        guard let handle, verdict == .open else { return }
+        if case .fellBehind(let from, let to) = take(handle, maxMessages: 0) { fellBehind(from: from, to: to) }
+    }
+
+    // MARK: - What an engine does its own way
+
+    /// Writes one message.
+    func write(_ message: Message, sequence: Int) {}
+
+    /// Writes an event of the gateway that has no place in the log.
+    func write(event: String, data: [UInt8], sequence: Int) {}
+
+    /// Tells of a range of messages that will not come.
+    func writeGap(from: Int, to: Int, reason: String) {}
+
+    /// The peer reads too slowly: from this sequence on its messages are not whole any more.
+    func fellBehind(from: Int, to: Int) { verdict = .finished }
+
+    // MARK: - Session
+
+    private func take(_ handle: SessionHandle, maxMessages: Int) -> Session.TakeResult {
+        loop.batch.removeAll(keepingCapacity: true)
+        let now = loop.now
+        let limits = gateway.sessionLimits
+        return handle.session.withLock {
+            $0.take(
+                id, flushed: flushedBefore, maxMessages: maxMessages, maxBytes: Self.maxBatchBytes, limits: limits,
+                now: now, into: &loop.batch, wakes: &loop.context.wakes)
+        }
+    }
+
+    private func writeBatch() {
+        let now = loop.now
+        let before = loop.outbound.count
+        var latency: Int64 = 0
+        for delivery in loop.batch {
+            if delivery.isExpired {
+                writeGap(from: delivery.sequence, to: delivery.sequence, reason: "expired")
+            } else {
+                write(delivery.message, sequence: delivery.sequence)
+                latency &+= now.nanoseconds &- delivery.message.acceptedAt.nanoseconds
+            }
+            takenBefore = delivery.sequence + 1
+        }
+        loop.counters[Int(transport.rawValue)].sent(
+            loop.batch.count, bytes: loop.outbound.count - before, latency: .init(nanoseconds: latency), now: now)
+        loop.batch.removeAll(keepingCapacity: true)
+    }
+
+    private func takeNotice(_ handle: SessionHandle) -> TransportSwitch? {
+        handle.session.withLock { $0.takeNotice(id) }
+    }
+
+    private func write(_ notice: TransportSwitch) {
+        let data = JSONWriter.object { writer in
+            writer.member("from", notice.from.name)
+            writer.member("to", notice.to.name)
+            writer.member("reason", notice.reason.rawValue)
+        }
+        write(event: "transport_switched", data: data, sequence: takenBefore - 1)
+    }
+
+    /// Becomes a cursor over the client's session.
+    /// - Returns: `nil` if there are too many sessions.
+    final func attach(
+        _ client: ClientID, _ request: Session.AttachRequest, promoting: Bool = false
+    ) -> (attachment: Session.Attachment, alreadyHad: Range<Int>)? {
+        let now = loop.now
+        let limits = gateway.sessionLimits
+        let result = gateway.directory.withSession(client, now: now) { handle, session in
+            let outcome: (attachment: Session.Attachment, alreadyHad: Range<Int>)
+            if promoting {
+                outcome = session.promote(request, limits: limits, now: now, wakes: &loop.context.wakes)
+            } else {
+                let attachment = session.attach(request, limits: limits, now: now, wakes: &loop.context.wakes)
+                outcome = (attachment, 0..<0)
+            }
+            // It asks for what is there right after this.
+            return (handle, outcome, session.epoch)
+        }
+        guard let (handle, outcome, epoch) = result else { return nil }
+        self.handle = handle
+        epochText = EpochText(epoch)
+        takenBefore = outcome.attachment.nextSequence - outcome.attachment.replayed
+        flushedBefore = takenBefore
+        claims += outcome.attachment.inheritedTopics
+        for topic in outcome.attachment.abandonedTopics { gateway.topics.reconcile(topic, handle) }
+        return outcome
+    }
+
+    /// Stops being a cursor.
+    /// - Parameter leaving: whether the client said so, so that its subscriptions end too.
+    final func detach(leaving: Bool) {
+        guard let handle else { return }
+        let now = loop.now
+        handle.session.withLock {
+            $0.detach(id, flushed: flushedBefore, now: now, wakes: &loop.context.wakes)
+        }
+        for topic in claims { release(topic, handle, leaving: leaving) }
+        claims = []
+        self.handle = nil
+    }
+
+    /// Asks for a topic.
+    final func claim(_ topic: String) throws(Problem) {
+        guard let handle, !claims.contains(topic) else { return }
+        guard Name.isValid(topic) else { throw .invalidMessage("a topic must have " + Name.rule) }
+        let limits = gateway.sessionLimits
+        switch handle.session.withLock({ $0.claim(topic, limits: limits) }) {
+        case .subscribed: gateway.topics.reconcile(topic, handle)
+        case .claimed: break
+        case .tooMany:
+            throw Problem(403, "policy_violation", "a client may subscribe to \(limits.maxTopics) topics")
+        }
+        claims.append(topic)
+    }
+
+    /// Does not want a topic any more.
+    final func unclaim(_ topic: String) {
+        guard let handle, let index = claims.firstIndex(of: topic) else { return }
+        claims.remove(at: index)
+        release(topic, handle, leaving: true)
+    }
+
+    /// Ends a subscription, whoever asked for it.
+    final func unsubscribe(_ topic: String) {
+        guard let handle else { return }
+        claims.removeAll { $0 == topic }
+        if handle.session.withLock({ $0.unsubscribe(topic) }) { gateway.topics.reconcile(topic, handle) }
+    }
+
+    private func release(_ topic: String, _ handle: SessionHandle, leaving: Bool) {
+        if handle.session.withLock({ $0.release(topic, leaving: leaving) }) { gateway.topics.reconcile(topic, handle) }
+    }
+
+    /// The envelope of an event that has no place in the log (contract §3).
+    final func envelope(_ type: String, data: [UInt8], sequence: Int) -> [UInt8] {
+        JSONWriter.object { writer in
+            writer.member("type", type)
+            writer.member("id", loop.context.identifiers.uuid(at: loop.context.wallClock))
+            writer.member("epoch", epochText.text)
+            writer.member("sequence", sequence)
+            writer.member("timestamp", loop.context.wallClock.text)
+            writer.member("data", raw: data)
+        }
+    }
+}
+
+/// The written form of an epoch, kept by connections because every message carries it.
+struct EpochText {
+    private var bytes: InlineArray<13, UInt8>
+    let count: Int
+
+    init(_ epoch: Epoch) {
+        var text: InlineArray<13, UInt8> = .init(repeating: 0)
+        var span = text.mutableSpan
+        count = span.withUnsafeMutableBufferPointer { epoch.write(to: $0.baseAddress!) }
+        bytes = text
+    }
+
+    var text: String {
+        var output = ""
+        for i in 0..<count { output.unicodeScalars.append(Unicode.Scalar(bytes[i])) }
+        return output
+    }
+
+    @inline(__always)
+    func put(to out: inout RawWriter) {
+        bytes.span.withUnsafeBytes { out.put(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+    }
+}

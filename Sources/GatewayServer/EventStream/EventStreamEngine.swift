@@ -1,0 +1,210 @@
+import EventStream
+import GatewayCore
+import NIOCore
+import WireJSON
+
+/// What a client asked for with `GET /mcp/sse`.
+struct EventStreamRequest: Sendable {
+    var clientID: ClientID
+    var resume = ResumePoint.none
+    var topics: [String] = []
+    /// `delivery=all`
+    var isIndependent = false
+    var wantsDebug = false
+    /// Header lines that the answer carries beside its own.
+    var extraHeaders: [(String, String)] = []
+}
+
+/// An event stream (contract §4).
+final class EventStreamEngine: ConnectionEngine {
+    private let request: EventStreamRequest
+    private var lastWrite = Instant.zero
+    private var nextHeartbeat = Instant.zero
+    /// The sequence that the client's last event id names.
+    private var placedSequence = -1
+    private var isStandby = false
+
+    init(_ request: EventStreamRequest, loop: LoopState) {
+        self.request = request
+        super.init(loop: loop, transport: .eventStream)
+    }
+
+    override func start() {
+        var attachRequest = Session.AttachRequest(connection: id, transport: .eventStream)
+        attachRequest.resume = request.resume
+        attachRequest.isIndependent = request.isIndependent
+        guard let (attachment, _) = attach(request.clientID, attachRequest) else {
+            // The request was checked before; only the number of sessions can have changed since.
+            return refuse(.tooManySessions)
+        }
+        var refused: Problem?
+        for topic in request.topics {
+            do throws(Problem) { try claim(topic) } catch { refused = error }
+        }
+        isStandby = !attachment.isActive
+        placedSequence = takenBefore - 1
+
+        loop.outbound.append(Self.head.utf8)
+        for (name, value) in request.extraHeaders { loop.outbound.append("\(name): \(value)\r\n".utf8) }
+        if let usage = handle?.session.withLock({ $0.rateUsage }) {
+            for (name, value) in gateway.rateHeaders(usage, loop.now) {
+                loop.outbound.append("\(name): \(value)\r\n".utf8)
+            }
+        }
+        loop.outbound.append("\r\n".utf8)
+        loop.outbound.append(EventStreamWriter.retry(milliseconds: gateway.settings.retry.milliseconds))
+        write(event: "connected", data: connectedData(attachment), sequence: attachment.nextSequence - 1)
+        if let refused { writeError(refused) }
+        if request.wantsDebug {
+            let data = JSONWriter.object { writer in
+                writer.member("decision", "cursor")
+                writer.member("start", takenBefore)
+                writer.member("reason", attachment.reason?.rawValue ?? "resumed")
+                writer.member("active", attachment.isActive)
+            }
+            write(event: "debug", data: data, sequence: attachment.nextSequence - 1)
+        }
+        nextHeartbeat = loop.now + gateway.settings.heartbeatInterval
+        lastWrite = loop.now
+    }
+
+    override func visit() -> Instant {
+        let now = loop.now
+        let settings = gateway.settings
+        var next = min(nextHeartbeat, lastWrite + settings.keepaliveInterval)
+        guard let handle else { return next }
+        let place = handle.session.withLock { session in
+            session.flushed(id, before: flushedBefore, now: now, wakes: &loop.context.wakes)
+            isStandby = session.isStandingBy(id)
+            return (delivered: session.delivered, next: session.nextSequence)
+        }
+        if isStandby {
+            // What another transport delivers moves this stream's place too, so that it can take over or resume.
+            if place.delivered - 1 > placedSequence {
+                placedSequence = place.delivered - 1
+                loop.outbound.append(EventStreamWriter.place("\(epochText.text)-\(placedSequence)"))
+                lastWrite = now
+            }
+            next = min(next, now + .seconds(1))
+        }
+        if now >= nextHeartbeat {
+            write(event: "heartbeat", data: Array("{}".utf8), sequence: (isStandby ? place.delivered : takenBefore) - 1)
+            nextHeartbeat = now + settings.heartbeatInterval
+        } else if now - lastWrite >= settings.keepaliveInterval {
+            loop.outbound.append(EventStreamWriter.comment)
+            lastWrite = now
+        }
+        return min(next, nextHeartbeat, now + settings.keepaliveInterval)
+    }
+
+    override func goAway() {
+        let data = JSONWriter.object { writer in
+            writer.member("code", 1012)
+            writer.member("reason", "the gateway is shutting down")
+            writer.member("reconnect", "after")
+            writer.member("retry_after_ms", gateway.settings.retry.milliseconds)
+        }
+        write(event: "gateway_close", data: data, sequence: takenBefore - 1)
+        verdict = .finished
+    }
+
+    override func fellBehind(from: Int, to: Int) {
+        loop.counters[Int(transport.rawValue)].slowConsumers += 1
+        let data = JSONWriter.object { writer in
+            writer.member("code", 4008)
+            writer.member("reason", "slow_consumer: more than session.max_unsent_bytes or session.log_messages waited")
+            writer.member("reconnect", "now")
+            writer.member("retry_after_ms", 0)
+        }
+        write(event: "gateway_close", data: data, sequence: takenBefore - 1)
+        verdict = .finished
+    }
+
+    override func write(_ message: Message, sequence: Int) {
+        let event = message.event
+        let tail = message.tail
+        let isShared = tail.readableBytes >= Outbound.shareFrom
+        // Two numbers of 20 digits, two epochs of 13, and the constant parts.
+        let bound = 128 + (event?.utf8.count ?? 0) + (isShared ? 0 : tail.readableBytes)
+        loop.outbound.buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { target in
+            var out = RawWriter(target.baseAddress!)
+            out.put("id: ")
+            epochText.put(to: &out)
+            out.put("-")
+            out.put(decimal: sequence)
+            if let event {
+                out.put("\nevent: ")
+                out.put(text: event)
+                out.put("\ndata: {\"epoch\":\"")
+            } else {
+                out.put("\nevent: message\ndata: {\"epoch\":\"")
+            }
+            epochText.put(to: &out)
+            out.put("\",\"sequence\":")
+            out.put(decimal: sequence)
+            out.put(",")
+            if !isShared {
+                tail.withUnsafeReadableBytes { out.put($0) }
+                out.put("\n\n")
+            }
+            return out.count
+        }
+        if isShared {
+            loop.outbound.append(shared: tail)
+            loop.outbound.append("\n\n".utf8)
+        }
+        placedSequence = sequence
+        lastWrite = loop.now
+    }
+
+    override func write(event: String, data: [UInt8], sequence: Int) {
+        loop.outbound.append(
+            EventStreamWriter.event(event, data: envelope(event, data: data, sequence: sequence)))
+        lastWrite = loop.now
+    }
+
+    override func writeGap(from: Int, to: Int, reason: String) {
+        loop.outbound.append("id: \(epochText.text)-\(to)\n".utf8)
+        let data = JSONWriter.object { writer in
+            writer.member("from", from)
+            writer.member("to", to)
+            writer.member("reason", reason)
+        }
+        write(event: "gap", data: data, sequence: to)
+        placedSequence = to
+    }
+
+    private func writeError(_ problem: Problem) {
+        write(event: "error", data: problem.json, sequence: takenBefore - 1)
+        write(event: "gateway_error", data: problem.json, sequence: takenBefore - 1)
+    }
+
+    private func refuse(_ problem: Problem) {
+        let body = problem.json
+        loop.outbound.append(
+            ("HTTP/1.1 \(problem.status) Service Unavailable\r\ncontent-type: application/json\r\n"
+                + "content-length: \(body.count)\r\nretry-after: \(problem.retryAfter ?? 1)\r\nconnection: close\r\n\r\n").utf8)
+        loop.outbound.append(body)
+        verdict = .finished
+    }
+
+    private func connectedData(_ attachment: Session.Attachment) -> [UInt8] {
+        JSONWriter.object { writer in
+            writer.member("client_id", request.clientID.text)
+            writer.member("transport", transport.name)
+            writer.member("epoch", epochText.text)
+            writer.member("next_sequence", attachment.nextSequence)
+            writer.member("recovered", attachment.recovered)
+            writer.member("reason", attachment.reason?.rawValue)
+            writer.member("replayed", attachment.replayed)
+            writer.member("active", attachment.isActive)
+            writer.member("heartbeat_interval", gateway.settings.heartbeatInterval.milliseconds)
+            writer.member("node", gateway.settings.nodeID)
+        }
+    }
+
+    /// The end of the stream is the end of the connection: no chunks to frame, and one system call less to think of.
+    private static let head =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache, no-transform\r\n"
+        + "X-Accel-Buffering: no\r\nConnection: close\r\n"
+}

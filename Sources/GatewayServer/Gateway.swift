@@ -1,0 +1,194 @@
+import GatewayCore
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// The gateway of one process: sessions, topics, event loops and listeners.
+public final class Gateway: Sendable {
+    public let settings: GatewaySettings
+    /// When the process began to be a gateway.
+    let startedAt: Instant
+    let directory: SessionDirectory
+    let topics: TopicRegistry
+    let admission: Admission
+    let originPolicy: OriginPolicy
+    let logger: Logger
+    let group: MultiThreadedEventLoopGroup
+    let loopCount: Int
+    /// Answers what is not on the hot path; set once, before the listeners open.
+    let api: Mutex<(any APIResponder)?> = Mutex(nil)
+    private let loops: Mutex<[NIOLoopBound<LoopState>]> = Mutex([])
+    private let inboxList: OnceList<WakeInbox>
+    private let listeners: Mutex<[Listener]> = Mutex([])
+    private let phase = Atomic<UInt8>(Phase.starting.rawValue)
+    /// For publishers that are on no event loop.
+    private let offLoopIdentifiers = Mutex(IdentifierSource())
+    private let sweepStep = Atomic<Int>(0)
+
+    /// Where the gateway stands between start and stop. Only forwards.
+    public enum Phase: UInt8, Sendable, Comparable {
+        case starting, serving, draining, stopped
+
+        public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+    }
+
+    public init(settings: GatewaySettings, logger: Logger) {
+        self.settings = settings
+        self.logger = logger
+        startedAt = Clock.now
+        loopCount = settings.eventLoops > 0 ? settings.eventLoops : max(1, System.coreCount - 1)
+        group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
+        directory = SessionDirectory(limit: settings.maxSessions)
+        topics = TopicRegistry()
+        admission = Admission(settings)
+        originPolicy = OriginPolicy(allowed: settings.allowedOrigins, hosts: settings.hosts)
+        inboxList = OnceList()
+    }
+
+    var sessionLimits: SessionLimits { settings.session }
+
+    /// The wake inbox of each event loop.
+    var inboxes: [WakeInbox] { inboxList.items }
+
+    public var currentPhase: Phase { Phase(rawValue: phase.load(ordering: .acquiring)) ?? .stopped }
+
+    /// Where the listeners listen, once they do.
+    public var addresses: [GatewaySettings.Service: [SocketAddress]] {
+        listeners.withLock { list in
+            Dictionary(list.map { ($0.service, $0.addresses) }, uniquingKeysWith: +)
+        }
+    }
+
+    // MARK: - Start and stop
+
+    /// Opens the listeners.
+    /// - Throws: `ListenError` if a port cannot be bound.
+    public func start(api responder: any APIResponder) async throws {
+        api.withLock { $0 = responder }
+        var states: [NIOLoopBound<LoopState>] = []
+        var inboxes: [WakeInbox] = []
+        for (index, eventLoop) in group.makeIterator().enumerated() {
+            let (state, inbox) = try await eventLoop.submit {
+                let state = LoopState(index: index, eventLoop: eventLoop, gateway: self)
+                state.start()
+                return (NIOLoopBound(state, eventLoop: eventLoop), WakeInbox(state, eventLoop: eventLoop))
+            }.get()
+            states.append(state)
+            inboxes.append(inbox)
+        }
+        loops.withLock { $0 = states }
+        inboxList.fill(inboxes)
+        scheduleSweeps()
+        for service in GatewaySettings.Service.allCases {
+            let listener = try await Listener.open(service, gateway: self, states: states)
+            listeners.withLock { $0.append(listener) }
+        }
+        advance(to: .serving)
+    }
+
+    /// Stops accepting, says goodbye to every connection, and waits until they have gone.
+    /// - Parameter deadline: how long to wait.
+    public func drain(deadline: Instant.Span) async {
+        advance(to: .draining)
+        await closeListeners()
+        for state in loops.withLock({ $0 }) {
+            try? await state.eventLoop.submit {
+                state.value.begin()
+                state.value.forEachMember { $0.drain() }
+            }.get()
+        }
+        let end = Clock.now + deadline
+        while admission.openConnections > 0, Clock.now < end {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    /// Ends everything that is left.
+    public func stop() async {
+        advance(to: .stopped)
+        await closeListeners()
+        for state in loops.withLock({ $0 }) {
+            try? await state.eventLoop.submit { state.value.stop() }.get()
+        }
+        try? await group.shutdownGracefully()
+    }
+
+    private func closeListeners() async {
+        let open = listeners.withLock { list in
+            defer { list = [] }
+            return list
+        }
+        for listener in open { await listener.close() }
+    }
+
+    private func advance(to next: Phase) {
+        guard currentPhase < next else { return }
+        phase.store(next.rawValue, ordering: .releasing)
+    }
+
+    /// Visits a part of the sessions every now and then, so that each is looked at about every 16 seconds.
+    private func scheduleSweeps() {
+        let loop = group.next()
+        loop.scheduleRepeatedTask(initialDelay: .milliseconds(250), delay: .milliseconds(250)) { [unowned self] _ in
+            let step = sweepStep.add(1, ordering: .relaxed).newValue
+            let now = Clock.now
+            for (handle, topics) in directory.sweep(step: step, now: now, limits: sessionLimits) {
+                for topic in topics { self.topics.reconcile(topic, handle) }
+            }
+        }
+    }
+
+    // MARK: - Publishing from outside the event loops
+
+    /// Runs `body` as a publisher that is on no event loop, and wakes whom it has found.
+    func withPublishContext<Result, Failure: Error>(
+        _ body: (inout PublishContext) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        var context = PublishContext(
+            identifiers: offLoopIdentifiers.withLock { IdentifierSource(seed: ($0.next(), $0.next(), $0.next(), 1)) },
+            now: Clock.now, wallClock: Clock.wall, wakes: WakeSet(loops: loopCount))
+        defer {
+            for (loop, ids) in context.wakes.byLoop.enumerated() where !ids.isEmpty { inboxes[loop].post(ids) }
+        }
+        return try body(&context)
+    }
+
+    // MARK: - Looking inside
+
+    /// Collects a figure from every event loop.
+    func collect<Figure: Sendable>(_ body: @escaping @Sendable (LoopState) -> Figure) async -> [Figure] {
+        var figures: [Figure] = []
+        for state in loops.withLock({ $0 }) {
+            if let figure = try? await state.eventLoop.submit({ body(state.value) }).get() { figures.append(figure) }
+        }
+        return figures
+    }
+
+    /// A carried connection has ended.
+    func connectionClosed(_ transport: Transport, on loop: LoopState, address: SocketAddress?) {
+        loop.counters[Int(transport.rawValue)].connections -= 1
+        admission.left(transport == .webSocket ? .webSocket : .eventStream, address: address)
+    }
+}
+
+/// A list that is filled once and then read without a lock.
+private final class OnceList<Item: Sendable>: Sendable {
+    private let storage = Mutex<[Item]?>(nil)
+    // Written once by `fill`, before any event loop can read it: listeners open afterwards, and the hand-over through
+    // the event loops' task queues orders the accesses.
+    nonisolated(unsafe) private(set) var items: [Item] = []
+
+    func fill(_ list: [Item]) {
+        storage.withLock { storage in
+            precondition(storage == nil, "Filled twice")
+            storage = list
+        }
+        items = list
+    }
+}
+
+/// Answers the requests that are on no hot path.
+public protocol APIResponder: Sendable {
+    func respond(to request: APIRequest) async -> APIResponse
+}

@@ -1,0 +1,81 @@
+import GatewayCore
+import WebSocketProtocol
+
+/// What the server is told when it starts. Every value has a key in the configuration.
+public struct GatewaySettings: Sendable {
+    /// What one port serves.
+    public enum Service: String, Sendable, CaseIterable {
+        /// Everything.
+        case http
+        /// `/mcp/sse`, `/mcp/push`, `/health`, `/ready`.
+        case eventStream = "http_sse"
+        /// `/mcp/ws`, `/mcp/ws/websocket`, `/mcp/echo`, `/health`, `/ready`.
+        case webSocket = "websocket"
+    }
+
+    /// Addresses that all listeners bind.
+    public var hosts = ["127.0.0.1", "::1"]
+    /// Port of each service; 0 picks a free one.
+    public var ports: [Service: Int] = [.http: 4000, .eventStream: 4001, .webSocket: 4002]
+    /// Connections that are accepted for each service at the most. For `http` these are plain HTTP connections.
+    public var maxConnections: [Service: Int] = [.http: 10_000, .eventStream: 10_000, .webSocket: 10_000]
+    /// Event loops; 0 leaves one core to everything else.
+    public var eventLoops = 0
+    public var backlog = 4096
+    /// Time that a client has for one request, its body included.
+    public var handshakeTimeout = Instant.Span.seconds(10)
+    /// How long an HTTP connection may be idle between two requests.
+    public var keepAliveTimeout = Instant.Span.seconds(75)
+    public var tcpNoDelay = true
+
+    public var heartbeatInterval = Instant.Span.seconds(30)
+    /// Silence after which an event stream gets a comment.
+    public var keepaliveInterval = Instant.Span.seconds(15)
+    /// Sent as `retry:`.
+    public var retry = Instant.Span.seconds(2)
+
+    public var webSocket = WebSocketLimits()
+    public var maxChannels = 100
+    public var pingInterval = Instant.Span.seconds(30)
+    public var pongTimeout = Instant.Span.seconds(10)
+    public var idleTimeout = Instant.Span.seconds(75)
+
+    public var session = SessionLimits()
+    public var maxSessions = 200_000
+    public var rateLimit = RateLimit(rate: 100, burst: 100)
+    public var maxConnectionsPerAddress = 100
+    /// Origins that browsers may connect from, beside the gateway's own.
+    public var allowedOrigins: [String] = []
+    public var maxJSONDepth = 64
+    public var routes: [Route] = [Route(pattern: "echo", handler: .echo)]
+    public var nodeID = "node"
+    /// Turns on `/mcp/echo` and `debug` events.
+    public var debug = false
+    public var logConnections = false
+
+    public init() {}
+}
+
+/// Where a client's message goes by its type (contract §10).
+public struct Route: Equatable, Sendable {
+    public enum Handler: Equatable, Sendable {
+        /// Back to the sender as a `message`.
+        case echo
+        /// To the subscribers of a topic.
+        case topic(String)
+    }
+
+    /// `*`, an exact type, or a beginning followed by `*`.
+    public let pattern: String
+    public let handler: Handler
+
+    public init(pattern: String, handler: Handler) {
+        self.pattern = pattern
+        self.handler = handler
+    }
+
+    /// Whether messages of `type` take this route.
+    public func matches(_ type: String) -> Bool {
+        pattern.last == "*" ? type.hasPrefix(pattern.dropLast()) : type == pattern
+    }
+}

@@ -1,0 +1,103 @@
+import GatewayCore
+import NIOCore
+import Synchronization
+
+/// Who may connect: the bounds on connections, for each service and each address.
+final class Admission: Sendable {
+    private let limits: [GatewaySettings.Service: Int]
+    private let perAddress: Int
+    private let counts: [GatewaySettings.Service: Counter]
+    private let addresses = Mutex<[AddressKey: Int]>([:])
+
+    private final class Counter: Sendable {
+        private let value = Atomic<Int>(0)
+
+        var now: Int { value.load(ordering: .relaxed) }
+
+        /// - Returns: the new value.
+        func increment() -> Int { value.add(1, ordering: .relaxed).newValue }
+
+        func decrement() { value.subtract(1, ordering: .relaxed) }
+    }
+
+    init(_ settings: GatewaySettings) {
+        limits = settings.maxConnections
+        perAddress = settings.maxConnectionsPerAddress
+        counts = Dictionary(uniqueKeysWithValues: GatewaySettings.Service.allCases.map { ($0, Counter()) })
+    }
+
+    /// Connections of all kinds.
+    var openConnections: Int { counts.values.reduce(0) { $0 + $1.now } }
+
+    func count(_ service: GatewaySettings.Service) -> Int { counts[service]!.now }
+
+    /// A connection of this kind wants to begin.
+    /// - Returns: why it may not; `nil` if it has been counted in.
+    func enter(_ service: GatewaySettings.Service, address: SocketAddress?) -> Problem? {
+        let counter = counts[service]!
+        guard counter.increment() <= limits[service] ?? .max else {
+            counter.decrement()
+            return Problem(
+                503, "overloaded", "as many connections as transports.\(service.rawValue).max_connections allows",
+                retryAfter: Int.random(in: 1...10))
+        }
+        guard service != .http, let key = AddressKey(address) else { return nil }
+        let isAdmitted = addresses.withLock { addresses in
+            let count = addresses[key, default: 0]
+            guard count < perAddress else { return false }
+            addresses[key] = count + 1
+            return true
+        }
+        guard !isAdmitted else { return nil }
+        counter.decrement()
+        return Problem(
+            429, "too_many_connections_from_ip",
+            "as many connections from this address as security.max_connections_per_ip allows", retryAfter: 10)
+    }
+
+    /// A connection that was counted in has ended.
+    func left(_ service: GatewaySettings.Service, address: SocketAddress?) {
+        counts[service]!.decrement()
+        guard service != .http, let key = AddressKey(address) else { return }
+        addresses.withLock { addresses in
+            guard let count = addresses[key] else { return }
+            addresses[key] = count > 1 ? count - 1 : nil
+        }
+    }
+}
+
+/// What counts as one address: an IPv4 address, or an IPv6 network of 64 bits, as one customer has it. Loopback addresses
+/// do not count.
+struct AddressKey: Hashable, Sendable {
+    private let high: UInt64
+    private let isIPv6: Bool
+
+    /// `nil` for loopback, and for addresses that are of neither kind.
+    init?(_ address: SocketAddress?) {
+        switch address {
+        case .v4(let address):
+            let value = UInt32(bigEndian: address.address.sin_addr.s_addr)
+            guard value >> 24 != 127 else { return nil }
+            high = UInt64(value)
+            isIPv6 = false
+        case .v6(let address):
+            let words = withUnsafeBytes(of: address.address.sin6_addr) { bytes in
+                (
+                    UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
+                    UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+                )
+            }
+            if words.0 == 0, words.1 >> 32 == 0xFFFF {
+                // An IPv4 address in IPv6 clothes.
+                guard (words.1 >> 24) & 0xFF != 127 else { return nil }
+                high = words.1 & 0xFFFF_FFFF
+                isIPv6 = false
+            } else {
+                guard words != (0, 1) else { return nil }
+                high = words.0
+                isIPv6 = true
+            }
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import GatewayCore
+import NIOCore
+import NIOPosix
+
+/// A port that could not be opened, in words for the operator.
+public struct ListenError: Error, CustomStringConvertible {
+    public let service: GatewaySettings.Service
+    public let host: String
+    public let port: Int
+    public let cause: String
+
+    public var description: String {
+        "cannot listen on \(host):\(port) for \(service.rawValue): \(cause) "
+            + "(set transports.\(service.rawValue).port to another port, or 0 for any free one)"
+    }
+}
+
+/// The listening sockets of one service: one for each address and event loop.
+struct Listener: Sendable {
+    let service: GatewaySettings.Service
+    let addresses: [SocketAddress]
+    private let channels: [any Channel]
+
+    static func open(
+        _ service: GatewaySettings.Service, gateway: Gateway, states: [NIOLoopBound<LoopState>]
+    ) async throws -> Listener {
+        var channels: [any Channel] = []
+        var addresses: [SocketAddress] = []
+        var port = gateway.settings.ports[service] ?? 0
+        for host in gateway.settings.hosts {
+            do {
+                let bound = try await bind(service, host: host, port: port, gateway: gateway, states: states)
+                channels += bound
+                if let address = bound.first?.localAddress {
+                    addresses.append(address)
+                    // All addresses get the port that the first one was given.
+                    port = address.port ?? port
+                }
+            } catch {
+                // Many machines have no IPv6: its loopback address is a wish, as long as another address works.
+                if host == "::1", !addresses.isEmpty, isAddressMissing(error) { continue }
+                for channel in channels { try? await channel.close() }
+                throw ListenError(service: service, host: host, port: port, cause: describe(error))
+            }
+        }
+        return Listener(service: service, addresses: addresses, channels: channels)
+    }
+
+    func close() async {
+        for channel in channels { try? await channel.close() }
+    }
+
+    private static func bind(
+        _ service: GatewaySettings.Service, host: String, port: Int, gateway: Gateway,
+        states: [NIOLoopBound<LoopState>]
+    ) async throws -> [any Channel] {
+        guard states.count > 1 else {
+            return [try await bootstrap(service, states[0], gateway, sharesPort: false).bind(host: host, port: port).get()]
+        }
+        // Sockets that share a port would also share it with another gateway, in silence: a plain one tries first.
+        let trial = try await ServerBootstrap(group: gateway.group)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1).bind(host: host, port: port).get()
+        let chosen = trial.localAddress?.port ?? port
+        try await trial.close()
+        var channels: [any Channel] = []
+        for state in states {
+            let bootstrap = bootstrap(service, state, gateway, sharesPort: true)
+            channels.append(try await bootstrap.bind(host: host, port: chosen).get())
+        }
+        return channels
+    }
+
+    private static func bootstrap(
+        _ service: GatewaySettings.Service, _ state: NIOLoopBound<LoopState>, _ gateway: Gateway, sharesPort: Bool
+    ) -> ServerBootstrap {
+        let settings = gateway.settings
+        let loop = state.eventLoop
+        var bootstrap = ServerBootstrap(group: loop, childGroup: loop)
+            .serverChannelOption(.backlog, value: Int32(clamping: settings.backlog))
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: settings.tcpNoDelay ? 1 : 0)
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelOption(
+                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 512, maximum: 65_536)
+            )
+            // Unwritable as soon as anything waits: whether the kernel has taken everything is all that is asked.
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: 1, high: 1))
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try HTTPFront.install(on: channel, service: service, loop: state.value)
+                }
+            }
+        if sharesPort {
+            bootstrap = bootstrap.serverChannelOption(.socketOption(.init(rawValue: SO_REUSEPORT)), value: 1)
+        }
+        return bootstrap
+    }
+
+    private static func isAddressMissing(_ error: any Error) -> Bool {
+        guard let error = error as? IOError else { return false }
+        return error.errnoCode == EADDRNOTAVAIL || error.errnoCode == EAFNOSUPPORT
+    }
+
+    private static func describe(_ error: any Error) -> String {
+        guard let error = error as? IOError else { return "\(error)" }
+        return switch error.errnoCode {
+        case EADDRINUSE: "the port is in use"
+        case EACCES: "not allowed to use the port"
+        case EADDRNOTAVAIL: "this machine does not have the address"
+        default: String(cString: strerror(error.errnoCode))
+        }
+    }
+}

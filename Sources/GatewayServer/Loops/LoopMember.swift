@@ -1,0 +1,214 @@
+import GatewayCore
+import NIOCore
+
+/// Something that lives on one event loop and can be woken there: a connection, or a connection to be.
+class LoopMember {
+    unowned let loop: LoopState
+    /// The address in the loop's table; set when it enters.
+    fileprivate(set) var id = ConnectionID(loop: 0, slot: 0, generation: 0)
+    fileprivate var nextVisit = Instant.distantFuture
+
+    init(loop: LoopState) { self.loop = loop }
+
+    /// There is something to take from the session.
+    func wake() {}
+
+    /// Its time has come.
+    /// - Returns: when to come again; `nil` for never.
+    func visit() -> Instant? { nil }
+
+    /// The gateway shuts down: say goodbye and close.
+    func drain() {}
+}
+
+/// What one event loop owns. Touched on that loop only, so that nothing in here needs a lock.
+final class LoopState {
+    let index: Int
+    let eventLoop: any EventLoop
+    unowned let gateway: Gateway
+    /// Clock readings of the present event, ids, and the wakes that it has caused.
+    var context: PublishContext
+    /// What the present event writes to its connection.
+    var outbound = Outbound()
+    /// Text of frames in the making.
+    var text: [UInt8] = []
+    /// Text of a response that goes into a frame.
+    var response: [UInt8] = []
+    /// Messages in hand while a connection is drained.
+    var batch: [Session.Delivery] = []
+    /// Room for unmasking what a client sends.
+    let unmasked: UnsafeMutableRawBufferPointer
+    var counters = [TrafficCounters](repeating: TrafficCounters(), count: Transport.allCases.count)
+    var httpConnections = 0
+    var httpRequests = 0
+    /// How late the last turn of the wheel was.
+    private(set) var lag = Instant.Span(nanoseconds: 0)
+    private var nextTurn = Instant.zero
+
+    private var members: [LoopMember?] = []
+    private var freeSlots: [Int] = []
+    private var generations: [UInt16] = []
+    private var wheel: TimingWheel
+    private var due: [UInt64] = []
+    private var localWakes: [ConnectionID] = []
+    private var localWakesScheduled = false
+    private var ticker: RepeatedTask?
+
+    /// How exact timeouts are.
+    static let tick = Instant.Span.milliseconds(250)
+    /// Connections that are drained before the loop looks at its sockets again.
+    private static let wakesPerTurn = 512
+
+    init(index: Int, eventLoop: any EventLoop, gateway: Gateway) {
+        self.index = index
+        self.eventLoop = eventLoop
+        self.gateway = gateway
+        let now = Clock.now
+        context = PublishContext(now: now, wallClock: Clock.wall, wakes: WakeSet(loops: gateway.loopCount))
+        wheel = TimingWheel(tick: Self.tick, buckets: 512, now: now)
+        unmasked = .allocate(byteCount: 65_536, alignment: 16)
+        batch.reserveCapacity(256)
+    }
+
+    deinit { unmasked.deallocate() }
+
+    var now: Instant { context.now }
+
+    /// Begins an event: reads the clocks.
+    func begin() {
+        context.now = Clock.now
+        context.wallClock = Clock.wall
+    }
+
+    // MARK: - Members
+
+    func enter(_ member: LoopMember, visitAt: Instant) {
+        let slot: Int
+        if let free = freeSlots.popLast() {
+            slot = free
+        } else {
+            slot = members.count
+            members.append(nil)
+            generations.append(0)
+        }
+        members[slot] = member
+        member.id = ConnectionID(loop: index, slot: slot, generation: UInt32(generations[slot]))
+        schedule(member, at: visitAt)
+    }
+
+    /// Another member takes the place and the address of `member`.
+    func replace(_ member: LoopMember, with successor: LoopMember, visitAt: Instant) {
+        members[member.id.slot] = successor
+        successor.id = member.id
+        schedule(successor, at: visitAt)
+    }
+
+    func leave(_ member: LoopMember) {
+        let slot = member.id.slot
+        guard slot < members.count, members[slot] === member else { return }
+        members[slot] = nil
+        generations[slot] &+= 1
+        freeSlots.append(slot)
+    }
+
+    /// Asks for a visit at `time`, if that is earlier than the one that is planned.
+    func schedule(_ member: LoopMember, at time: Instant) {
+        guard time < member.nextVisit else { return }
+        member.nextVisit = time
+        wheel.schedule(member.id.raw, at: time)
+    }
+
+    func member(_ id: ConnectionID) -> LoopMember? {
+        guard id.slot < members.count, generations[id.slot] == UInt16(truncatingIfNeeded: id.generation) else {
+            return nil
+        }
+        return members[id.slot]
+    }
+
+    func forEachMember(_ body: (LoopMember) -> Void) {
+        for case let member? in members { body(member) }
+    }
+
+    // MARK: - Time
+
+    /// Starts the timer of the wheel.
+    func start() {
+        let tick = TimeAmount.nanoseconds(Self.tick.nanoseconds)
+        nextTurn = Clock.now + Self.tick
+        let state = NIOLoopBound(self, eventLoop: eventLoop)
+        ticker = eventLoop.scheduleRepeatedTask(initialDelay: tick, delay: tick) { _ in state.value.turn() }
+    }
+
+    func stop() {
+        ticker?.cancel()
+        ticker = nil
+    }
+
+    private func turn() {
+        begin()
+        lag = max(Instant.Span(nanoseconds: 0), context.now - nextTurn)
+        nextTurn = context.now + Self.tick
+        due.removeAll(keepingCapacity: true)
+        wheel.advance(to: context.now, into: &due)
+        for raw in due {
+            guard let member = member(ConnectionID(raw: raw)), member.nextVisit <= context.now else { continue }
+            member.nextVisit = .distantFuture
+            if let next = member.visit() { schedule(member, at: max(next, context.now + Self.tick)) }
+        }
+        dispatchWakes(except: nil)
+    }
+
+    // MARK: - Wakes
+
+    /// Sends out the wakes that the present event has caused.
+    /// - Parameter current: the connection whose event it is.
+    /// - Returns: whether that connection is among the woken; it is left to the caller.
+    @discardableResult
+    func dispatchWakes(except current: ConnectionID?) -> Bool {
+        var isCurrentWoken = false
+        for loop in 0..<context.wakes.byLoop.count where !context.wakes.byLoop[loop].isEmpty {
+            if loop == index {
+                for id in context.wakes.byLoop[loop] {
+                    if id == current { isCurrentWoken = true } else { localWakes.append(id) }
+                }
+                if !localWakes.isEmpty { scheduleLocalWakes() }
+            } else {
+                gateway.inboxes[loop].post(context.wakes.byLoop[loop])
+            }
+            context.wakes.removeAll(loop: loop)
+        }
+        return isCurrentWoken
+    }
+
+    /// Wakes that other threads have posted.
+    func receiveWakes(_ ids: [ConnectionID]) {
+        localWakes.append(contentsOf: ids)
+        if !localWakesScheduled { runLocalWakes() }
+    }
+
+    private func scheduleLocalWakes() {
+        guard !localWakesScheduled else { return }
+        localWakesScheduled = true
+        eventLoop.assumeIsolated().execute { [unowned self] in runLocalWakes() }
+    }
+
+    private func runLocalWakes() {
+        localWakesScheduled = false
+        begin()
+        let count = min(localWakes.count, Self.wakesPerTurn)
+        // The list may grow behind `count` while connections are drained; what is there now is taken first.
+        for position in 0..<count {
+            if position & 31 == 31 { begin() }
+            member(localWakes[position])?.wake()
+        }
+        localWakes.removeFirst(count)
+        dispatchWakes(except: nil)
+        if !localWakes.isEmpty { scheduleLocalWakes() }
+    }
+}
+
+extension ConnectionID {
+    fileprivate init(raw: UInt64) {
+        self.init(loop: Int(raw >> 48), slot: Int(UInt32(truncatingIfNeeded: raw)), generation: UInt32(truncatingIfNeeded: raw >> 32))
+    }
+}

@@ -1,0 +1,157 @@
+import GatewayCore
+import PhoenixProtocol
+import WireJSON
+
+/// What someone wants to be sent, as places inside the bytes of the request: `POST /mcp/messages`, `POST /mcp/push`, or
+/// the payload of a channel's `message` (contract §5, §7). The data is checked but not decoded.
+struct PublishRequest {
+    let bytes: UnsafeRawBufferPointer
+    private(set) var type: JSONSpan?
+    private(set) var data: JSONSpan?
+    private(set) var clientID: String?
+    private(set) var clientIDs: [String]?
+    private(set) var to: String?
+    private(set) var topic: String?
+    private(set) var event: String?
+    private(set) var id: String?
+    private(set) var priority = Priority.normal
+    private(set) var isBroadcast = false
+    private(set) var isDurable: Bool?
+    private(set) var timeToLive: Instant.Span?
+    private(set) var hasLineBreaks = false
+
+    /// The longest list of `client_ids`.
+    static let maxRecipients = 10_000
+    /// The longest `type` in bytes.
+    static let maxTypeLength = 255
+    /// The longest `id` in bytes.
+    static let maxIDLength = 128
+
+    /// Reads a request.
+    /// - Parameter bytes: the JSON text; must stay valid as long as the request is used.
+    init(_ bytes: UnsafeRawBufferPointer, maxDepth: Int) throws(Problem) {
+        self.bytes = bytes
+        var scanner = JSONScanner(bytes, maxDepth: maxDepth)
+        do {
+            guard try scanner.peek() == UInt8(ascii: "{") else { throw Problem.invalidMessage("must be a JSON object") }
+            if try scanner.beginObject() {
+                repeat {
+                    let key = try scanner.key()
+                    try member(key, &scanner)
+                } while try scanner.nextMember()
+            }
+            try scanner.finish()
+        } catch let problem as Problem {
+            throw problem
+        } catch let error as JSONError {
+            throw Problem(400, "invalid_json", error.reason)
+        } catch {
+            preconditionFailure("Only these two are thrown")
+        }
+        hasLineBreaks = scanner.sawLineBreak
+    }
+
+    /// The `type` in its JSON form; `message` if none was given.
+    var typeText: UnsafeRawBufferPointer { type.map { bytes[$0] } ?? Self.defaultType }
+
+    private static var defaultType: UnsafeRawBufferPointer {
+        let text: StaticString = "\"message\""
+        return UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+    }
+
+    private mutating func member(_ key: JSONSpan, _ scanner: inout JSONScanner) throws {
+        // Ordered by how often they come; names differ in length, so that most comparisons end at once.
+        if bytes.isString(key, "data") {
+            data = try scanner.value()
+        } else if bytes.isString(key, "type") {
+            let span = try string("type", &scanner)
+            guard span.length > 2, span.length <= Self.maxTypeLength + 2 else {
+                throw Problem.invalidMessage("type must have 1 to \(Self.maxTypeLength) bytes")
+            }
+            type = span
+        } else if bytes.isString(key, "topic") {
+            let text = try decoded("topic", &scanner)
+            guard Name.isValid(text) else { throw Problem.invalidMessage("topic must have " + Name.rule) }
+            topic = text
+        } else if bytes.isString(key, "client_id") {
+            clientID = try decoded("client_id", &scanner)
+        } else if bytes.isString(key, "to") {
+            to = try decoded("to", &scanner)
+        } else if bytes.isString(key, "id") {
+            guard try scanner.peek() != UInt8(ascii: "n") else { _ = try scanner.value(); return }
+            let text = try decoded("id", &scanner)
+            guard Name.isValid(text), text.utf8.count <= Self.maxIDLength else {
+                throw Problem.invalidMessage("id must be a string of 1 to 128 bytes without control characters or quotes")
+            }
+            id = text
+        } else if bytes.isString(key, "event") {
+            let text = try decoded("event", &scanner)
+            guard Name.isValidEvent(text) else {
+                throw Problem.invalidMessage("event must be a name that the protocols do not reserve, " + Name.rule)
+            }
+            event = text == "message" ? nil : text
+        } else if bytes.isString(key, "priority") {
+            let text = try decoded("priority", &scanner)
+            guard let known = Priority.allCases.first(where: { $0.name == text }) else {
+                throw Problem.invalidMessage("priority must be low, normal or high")
+            }
+            priority = known
+        } else if bytes.isString(key, "client_ids") {
+            clientIDs = try strings("client_ids", &scanner)
+        } else if bytes.isString(key, "durable") {
+            isDurable = try boolean("durable", &scanner)
+        } else if bytes.isString(key, "broadcast") {
+            isBroadcast = try boolean("broadcast", &scanner)
+        } else if bytes.isString(key, "ttl") {
+            timeToLive = try milliseconds("ttl", &scanner)
+        } else if bytes.isString(key, "timeout") {
+            _ = try milliseconds("timeout", &scanner)
+        } else if bytes.isString(key, "transport") {
+            guard try decoded("transport", &scanner) == "auto" else {
+                throw Problem.invalidMessage("transport can only be auto so far")
+            }
+        } else {
+            _ = try scanner.value()
+        }
+    }
+
+    private func string(_ name: String, _ scanner: inout JSONScanner) throws -> JSONSpan {
+        guard try scanner.peek() == UInt8(ascii: "\"") else { throw Problem.invalidMessage("\(name) must be a string") }
+        return try scanner.string()
+    }
+
+    private func decoded(_ name: String, _ scanner: inout JSONScanner) throws -> String {
+        try JSONText.decode(bytes[string(name, &scanner)])
+    }
+
+    private func strings(_ name: String, _ scanner: inout JSONScanner) throws -> [String] {
+        guard try scanner.peek() == UInt8(ascii: "[") else { throw Problem.invalidMessage("\(name) must be a list") }
+        var list: [String] = []
+        if try scanner.beginArray() {
+            repeat {
+                guard list.count < Self.maxRecipients else {
+                    throw Problem.invalidMessage("\(name) may have \(Self.maxRecipients) entries")
+                }
+                list.append(try decoded(name, &scanner))
+            } while try scanner.nextElement()
+        }
+        return list
+    }
+
+    private func boolean(_ name: String, _ scanner: inout JSONScanner) throws -> Bool {
+        let span = try scanner.value()
+        switch bytes[span.offset] {
+        case UInt8(ascii: "t"): return true
+        case UInt8(ascii: "f"): return false
+        default: throw Problem.invalidMessage("\(name) must be true or false")
+        }
+    }
+
+    private func milliseconds(_ name: String, _ scanner: inout JSONScanner) throws -> Instant.Span {
+        let span = try scanner.value()
+        guard let value = Int64(String(decoding: bytes[span], as: UTF8.self)), value > 0, value <= 31_536_000_000 else {
+            throw Problem.invalidMessage("\(name) must be a number of milliseconds above 0")
+        }
+        return .milliseconds(value)
+    }
+}

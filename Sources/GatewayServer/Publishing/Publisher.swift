@@ -1,0 +1,214 @@
+import GatewayCore
+import PhoenixProtocol
+import WireJSON
+
+/// What one publisher brings along: its clock readings, its source of ids, and the wakes that it has caused. Each event
+/// loop has one; others make theirs.
+struct PublishContext {
+    var identifiers = IdentifierSource()
+    var now: Instant
+    var wallClock: Timestamp
+    var wakes: WakeSet
+}
+
+/// Who received a message.
+struct PublishOutcome: Equatable, Sendable {
+    struct Recipient: Equatable, Sendable {
+        enum Fate: Equatable, Sendable {
+            case delivered(sequence: Int, by: Transport)
+            case queued(sequence: Int)
+            case refused(String)
+        }
+
+        let clientID: ClientID
+        let fate: Fate
+    }
+
+    let id: String
+    var delivered = 0
+    var queued = 0
+    /// The first recipients, at most `maxResults`.
+    var results: [Recipient] = []
+
+    static let maxResults = 100
+
+    mutating func add(_ clientID: ClientID, _ result: Session.AppendResult) {
+        let fate: Recipient.Fate
+        switch result {
+        case .delivered(let sequence, let transport):
+            delivered += 1
+            fate = .delivered(sequence: sequence, by: transport)
+        case .queued(let sequence):
+            queued += 1
+            fate = .queued(sequence: sequence)
+        case .full:
+            fate = .refused("queue_full")
+        }
+        if results.count < Self.maxResults { results.append(Recipient(clientID: clientID, fate: fate)) }
+    }
+
+    /// The answer of `POST /mcp/messages` (contract §7).
+    var json: [UInt8] {
+        JSONWriter.object { writer in
+            writer.member("id", id)
+            writer.member("delivered", delivered)
+            writer.member("queued", queued)
+            writer.key("results")
+            writer.array { writer in
+                for recipient in results {
+                    writer.object { writer in
+                        writer.member("client_id", recipient.clientID.text)
+                        switch recipient.fate {
+                        case .delivered(let sequence, let transport):
+                            writer.member("sequence", sequence)
+                            writer.member("transport", transport.name)
+                        case .queued(let sequence):
+                            writer.member("sequence", sequence)
+                            writer.member("transport", "queued")
+                        case .refused(let reason):
+                            writer.member("error", reason)
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension Gateway {
+    /// Sends what a back end asked for (`POST /mcp/messages`).
+    func publish(_ request: PublishRequest, _ context: inout PublishContext) throws(Problem) -> PublishOutcome {
+        guard let data = request.data else { throw .missingFields(["data"]) }
+        if request.to != nil { throw .invalidMessage("`to` is for clients; back ends give client_id") }
+        let targets = [
+            request.clientID != nil, request.clientIDs != nil, request.topic != nil, request.isBroadcast,
+        ].count { $0 }
+        guard targets > 0 else { throw .missingFields(["client_id, client_ids, topic or broadcast"]) }
+        guard targets == 1 else {
+            throw .invalidMessage("give exactly one of client_id, client_ids, topic and broadcast")
+        }
+        if let topic = request.topic {
+            let message = encode(request, data: data, topic: topic, from: nil, isDurable: false, &context)
+            return send(message, toTopic: topic, &context)
+        }
+        if request.isBroadcast {
+            let message = encode(request, data: data, topic: nil, from: nil, isDurable: false, &context)
+            var outcome = PublishOutcome(id: message.id)
+            directory.forEach { append(message, to: $0, &outcome, &context) }
+            return outcome
+        }
+        var recipients: [ClientID] = []
+        for text in request.clientIDs ?? [request.clientID ?? ""] {
+            guard let id = ClientID(text) else { throw .invalidClientID }
+            recipients.append(id)
+        }
+        let message = encode(request, data: data, topic: nil, from: nil, isDurable: true, &context)
+        var outcome = PublishOutcome(id: message.id)
+        for recipient in recipients { try send(message, to: recipient, &outcome, &context) }
+        if recipients.count == 1, case .refused = outcome.results.first?.fate { throw .queueFull(recipients[0]) }
+        return outcome
+    }
+
+    /// Takes a message from a client and lets it go where it belongs (contract §10).
+    func accept(
+        _ request: PublishRequest, from sender: SessionHandle, channel: String? = nil, _ context: inout PublishContext
+    ) throws(Problem) -> Message {
+        guard let type = request.type, let data = request.data else {
+            throw .missingFields([request.type == nil ? "type" : nil, request.data == nil ? "data" : nil].compactMap { $0 })
+        }
+        let from = sender.clientID.text
+        if let to = request.to {
+            guard let recipient = ClientID(to) else { throw .invalidMessage("to: \(Problem.invalidClientID.reason)") }
+            guard request.topic == nil else { throw .invalidMessage("give either `to` or `topic`") }
+            let message = encode(request, data: data, topic: nil, from: from, isDurable: true, &context)
+            var outcome = PublishOutcome(id: message.id)
+            try send(message, to: recipient, &outcome, &context)
+            if case .refused = outcome.results.first?.fate { throw .queueFull(recipient) }
+            return message
+        }
+        if let topic = request.topic {
+            let message = encode(request, data: data, topic: topic, from: from, isDurable: false, &context)
+            _ = send(message, toTopic: topic, &context)
+            return message
+        }
+        let name = JSONText.decode(request.bytes[type])
+        switch settings.routes.first(where: { $0.matches(name) })?.handler ?? channel.map(Route.Handler.topic) {
+        case nil: throw .noRoute(name)
+        case .echo: return echo(request, data: data, to: sender, &context)
+        case .topic(let topic):
+            let message = encode(request, data: data, topic: topic, from: from, isDurable: false, &context)
+            _ = send(message, toTopic: topic, &context)
+            return message
+        }
+    }
+
+    private func echo(
+        _ request: PublishRequest, data: JSONSpan, to sender: SessionHandle, _ context: inout PublishContext
+    ) -> Message {
+        let message = encode(
+            request, data: data, topic: nil, from: sender.clientID.text, isDurable: false, &context)
+        _ = sender.session.withLock {
+            $0.append(message, limits: settings.session, now: context.now, wakes: &context.wakes)
+        }
+        return message
+    }
+
+    private func encode(
+        _ request: PublishRequest, data: JSONSpan, topic: String?, from: String?, isDurable: Bool,
+        _ context: inout PublishContext
+    ) -> Message {
+        var content = EnvelopeEncoder.Content(type: request.typeText, data: request.bytes[data])
+        content.dataHasLineBreaks = request.hasLineBreaks
+        content.id = request.id
+        content.topic = topic
+        content.from = from
+        content.event = request.event
+        content.priority = request.priority
+        content.isDurable = request.isDurable ?? isDurable
+        if let timeToLive = request.timeToLive { content.expiresAt = context.now + timeToLive }
+        return EnvelopeEncoder.encode(
+            content, identifiers: &context.identifiers, now: context.now, wallClock: context.wallClock)
+    }
+
+    private func send(_ message: Message, toTopic topic: String, _ context: inout PublishContext) -> PublishOutcome {
+        var outcome = PublishOutcome(id: message.id)
+        topics.withMembers(topic) { members in
+            outcome.results.reserveCapacity(min(members.count, PublishOutcome.maxResults))
+            for handle in members { append(message, to: handle, &outcome, &context) }
+        }
+        return outcome
+    }
+
+    private func send(
+        _ message: Message, to recipient: ClientID, _ outcome: inout PublishOutcome, _ context: inout PublishContext
+    ) throws(Problem) {
+        if !message.isDurable {
+            // Nothing waits for a client that nobody knows.
+            if let handle = directory.find(recipient) { append(message, to: handle, &outcome, &context) }
+            return
+        }
+        let result = directory.withSession(recipient, now: context.now) { _, session in
+            session.append(message, limits: settings.session, now: context.now, wakes: &context.wakes)
+        }
+        guard let result else { throw .tooManySessions }
+        outcome.add(recipient, result)
+    }
+
+    private func append(
+        _ message: Message, to handle: SessionHandle, _ outcome: inout PublishOutcome, _ context: inout PublishContext
+    ) {
+        let result = handle.session.withLock {
+            $0.append(message, limits: settings.session, now: context.now, wakes: &context.wakes)
+        }
+        outcome.add(handle.clientID, result)
+    }
+}
+
+extension Problem {
+    static func queueFull(_ client: ClientID) -> Problem {
+        Problem(
+            503, "overloaded",
+            "the offline queue of client \(client.text) is full (session.offline_messages, session.offline_bytes)",
+            retryAfter: 5)
+    }
+}

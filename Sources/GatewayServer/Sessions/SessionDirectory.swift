@@ -1,0 +1,92 @@
+import GatewayCore
+import Synchronization
+
+/// All sessions of this node, by client id; sharded, so that threads rarely meet at a lock.
+final class SessionDirectory: Sendable {
+    private static let shardCount = 64
+    private let shards: [Shard]
+    private let count = Atomic<Int>(0)
+    private let limit: Int
+    private let identifiers: Mutex<IdentifierSource>
+
+    private final class Shard: Sendable {
+        let sessions = Mutex<[ClientID: SessionHandle]>([:])
+    }
+
+    /// - Parameter limit: sessions at the most.
+    init(limit: Int) {
+        self.limit = limit
+        shards = (0..<Self.shardCount).map { _ in Shard() }
+        identifiers = Mutex(IdentifierSource())
+    }
+
+    /// Number of sessions, with and without connections.
+    var sessionCount: Int { count.load(ordering: .relaxed) }
+
+    func find(_ id: ClientID) -> SessionHandle? {
+        shard(id).sessions.withLock { $0[id] }
+    }
+
+    /// The client's session, begun if there is none.
+    /// - Returns: `nil` if there are as many sessions as there may be.
+    func findOrBegin(_ id: ClientID, now: Instant) -> SessionHandle? {
+        shard(id).sessions.withLock { sessions in
+            if let handle = sessions[id] { return handle }
+            guard count.load(ordering: .relaxed) < limit else { return nil }
+            let epoch = identifiers.withLock { $0.epoch() }
+            let handle = SessionHandle(clientID: id, session: Session(epoch: epoch, now: now))
+            sessions[id] = handle
+            count.add(1, ordering: .relaxed)
+            return handle
+        }
+    }
+
+    /// Runs `body` on the client's session, begun if there is none. The session is not forgotten meanwhile.
+    /// - Returns: `nil` if there are as many sessions as there may be.
+    func withSession<Result>(
+        _ id: ClientID, now: Instant, _ body: (SessionHandle, inout Session) -> Result
+    ) -> Result? {
+        guard let handle = findOrBegin(id, now: now) else { return nil }
+        // A sweep may have forgotten it in the meantime; then a new one is begun.
+        let result: Result? = handle.session.withLock { session in
+            session.isForgotten ? nil : body(handle, &session)
+        }
+        return result ?? withSession(id, now: now, body)
+    }
+
+    func forEach(_ body: (SessionHandle) -> Void) {
+        for shard in shards {
+            let handles = shard.sessions.withLock { Array($0.values) }
+            handles.forEach(body)
+        }
+    }
+
+    /// Forgets the sessions of one shard that have outlived their time.
+    /// - Parameter step: any number; successive numbers go through all shards.
+    /// - Returns: the forgotten sessions and their last subscriptions.
+    func sweep(step: Int, now: Instant, limits: SessionLimits) -> [(SessionHandle, [String])] {
+        let shard = shards[step % Self.shardCount]
+        return shard.sessions.withLock { sessions in
+            var forgotten: [(SessionHandle, [String])] = []
+            for (id, handle) in sessions {
+                let topics: [String]? = handle.session.withLock { session in
+                    guard session.expire(now: now, limits: limits) else { return nil }
+                    return session.forget()
+                }
+                guard let topics else { continue }
+                sessions[id] = nil
+                count.subtract(1, ordering: .relaxed)
+                forgotten.append((handle, topics))
+            }
+            return forgotten
+        }
+    }
+
+    /// How many sweeps visit every session once.
+    static var sweepSteps: Int { shardCount }
+
+    private func shard(_ id: ClientID) -> Shard {
+        // `Hasher` differs from process to process, which is right here: nobody can choose ids that meet in one shard.
+        shards[Int(UInt(bitPattern: id.hashValue) % UInt(Self.shardCount))]
+    }
+}

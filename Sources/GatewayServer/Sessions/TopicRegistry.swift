@@ -1,0 +1,74 @@
+import GatewayCore
+import Synchronization
+
+/// Which sessions are subscribed to which topic.
+///
+/// Order of locks: a topic's, then a session's; never the other way round.
+final class TopicRegistry: Sendable {
+    private static let shardCount = 32
+    private let shards: [Shard]
+
+    private final class Shard: Sendable {
+        let topics = Mutex<[String: TopicMembers]>([:])
+    }
+
+    init() {
+        shards = (0..<Self.shardCount).map { _ in Shard() }
+    }
+
+    /// Brings a topic's member list into agreement with what the session says of itself. Calls for the same session may
+    /// come in any order; the last one to run is right.
+    func reconcile(_ topic: String, _ handle: SessionHandle) {
+        shard(topic).topics.withLock { topics in
+            let members = topics[topic]
+            if handle.session.withLock({ $0.isSubscribed(to: topic) }) {
+                let members = members ?? TopicMembers()
+                topics[topic] = members
+                members.list.withLock { $0.insert(handle) }
+            } else if let members {
+                let isEmpty = members.list.withLock { list in
+                    list.remove(handle)
+                    return list.handles.isEmpty
+                }
+                if isEmpty { topics[topic] = nil }
+            }
+        }
+    }
+
+    /// Runs `body` on the topic's sessions. Publishers to one topic take turns, so that all subscribers see one order.
+    func withMembers(_ topic: String, _ body: ([SessionHandle]) -> Void) {
+        guard let members = shard(topic).topics.withLock({ $0[topic] }) else { return }
+        members.list.withLock { body($0.handles) }
+    }
+
+    /// Number of topics with at least one subscriber.
+    var topicCount: Int { shards.reduce(0) { $0 + $1.topics.withLock { $0.count } } }
+
+    private func shard(_ topic: String) -> Shard {
+        shards[Int(UInt(bitPattern: topic.hashValue) % UInt(Self.shardCount))]
+    }
+}
+
+/// The sessions of one topic.
+private final class TopicMembers: Sendable {
+    struct List {
+        private(set) var handles: [SessionHandle] = []
+        private var places: [ObjectIdentifier: Int] = [:]
+
+        mutating func insert(_ handle: SessionHandle) {
+            guard places[ObjectIdentifier(handle)] == nil else { return }
+            places[ObjectIdentifier(handle)] = handles.count
+            handles.append(handle)
+        }
+
+        mutating func remove(_ handle: SessionHandle) {
+            guard let place = places.removeValue(forKey: ObjectIdentifier(handle)) else { return }
+            let last = handles.removeLast()
+            guard place < handles.count else { return }
+            handles[place] = last
+            places[ObjectIdentifier(last)] = place
+        }
+    }
+
+    let list = Mutex(List())
+}

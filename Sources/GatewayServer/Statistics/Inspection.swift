@@ -1,0 +1,128 @@
+import GatewayCore
+import WireJSON
+
+/// What the gateway tells of itself. Everything is measured when it is asked for.
+extension Gateway {
+    /// One client's state (contract §7, `GET /mcp/health/:client_id`).
+    /// - Parameter pathPart: the client id as it stands in a path.
+    /// - Returns: the JSON form; `nil` if nobody knows the client.
+    public func clientHealth(pathPart: String) -> [UInt8]? {
+        guard let id = ClientID(RequestTarget.decode(pathPart[...])), let handle = directory.find(id) else { return nil }
+        let now = Clock.now
+        let wall = Clock.wall
+        return handle.session.withLock { session in
+            JSONWriter.object { writer in
+                writer.member("client_id", id.text)
+                writer.member("connected", session.hasConnections)
+                writer.member("transport", session.activeTransport?.name ?? session.transports.first?.name)
+                writer.key("transports")
+                writer.array { writer in session.transports.forEach { writer.value($0.name) } }
+                writer.key("connection_age")
+                if let since = session.connectedSince { writer.value((now - since).seconds) } else { writer.null() }
+                writer.member("messages_sent", session.messagesSent)
+                writer.member("messages_received", session.messagesReceived)
+                let idle = (now - session.lastActivity).milliseconds
+                writer.member("last_activity", Timestamp(milliseconds: wall.milliseconds - idle).text)
+                writer.member("pending_acks", session.pendingAcknowledgements)
+                writer.member("epoch", session.epoch.description)
+                writer.member("sequence", session.nextSequence - 1)
+                writer.member("stored_messages", session.storedMessages)
+                writer.member("stored_bytes", session.storedBytes)
+                writer.key("topics")
+                writer.array { writer in session.subscriptions.forEach { writer.value($0.topic) } }
+            }
+        }
+    }
+
+    /// Figures of one transport, summed over all event loops.
+    private struct TransportFigures: Sendable {
+        var connections = 0
+        var messagesOut = 0
+        var messagesIn = 0
+        var bytesOut = 0
+        var slowConsumers = 0
+        var rates = TrafficCounters.Rates()
+
+        mutating func add(_ counters: TrafficCounters, now: Instant) {
+            connections += counters.connections
+            messagesOut += counters.messagesOut
+            messagesIn += counters.messagesIn
+            bytesOut += counters.bytesOut
+            slowConsumers += counters.slowConsumers
+            let more = counters.rates(now: now)
+            rates.messages += more.messages
+            rates.latencyNanoseconds &+= more.latencyNanoseconds
+            rates.errors += more.errors
+        }
+
+        func write(to writer: inout JSONWriter) {
+            writer.member("connections", connections)
+            writer.member("messages_per_second", Double(rates.messages) / 10)
+            writer.member(
+                "avg_latency_ms",
+                rates.messages > 0 ? Double(rates.latencyNanoseconds) / Double(rates.messages) / 1e6 : 0)
+            writer.member("errors_per_minute", rates.errors)
+            writer.member("messages_sent", messagesOut)
+            writer.member("messages_received", messagesIn)
+            writer.member("bytes_sent", bytesOut)
+            writer.member("slow_consumers", slowConsumers)
+        }
+    }
+
+    /// The state of all transports (contract §7, `GET /mcp/stats`). Parts of the contract whose mechanism is not built
+    /// yet are absent.
+    public func statistics() async -> [UInt8] {
+        let figures = await transportFigures()
+        return JSONWriter.object { writer in
+            for transport in Transport.allCases {
+                writer.member(transport.name) { figures[Int(transport.rawValue)].write(to: &$0) }
+            }
+            writer.member("sessions", directory.sessionCount)
+            writer.member("topics", topics.topicCount)
+            writer.member("uptime_seconds", (Clock.now - startedAt).seconds)
+            writer.member("node", settings.nodeID)
+        }
+    }
+
+    /// The state of the process in detail (`GET /health/gateway`).
+    public func gatewayHealth() async -> (isReady: Bool, json: [UInt8]) {
+        let figures = await transportFigures()
+        let lags = await collect { $0.lag.milliseconds }
+        let isReady = currentPhase == .serving
+        let json = JSONWriter.object { writer in
+            writer.member("status", isReady ? "ok" : "draining")
+            writer.member("ready", isReady)
+            writer.member("node", settings.nodeID)
+            writer.member("uptime_seconds", (Clock.now - startedAt).seconds)
+            writer.member("event_loops") { writer in
+                writer.member("count", loopCount)
+                writer.member("max_lag_ms", lags.max() ?? 0)
+            }
+            writer.member("transports") { writer in
+                for transport in Transport.allCases {
+                    let service: GatewaySettings.Service = transport == .webSocket ? .webSocket : .eventStream
+                    writer.member(transport.name) { writer in
+                        writer.member("connections", figures[Int(transport.rawValue)].connections)
+                        writer.member("max_connections", settings.maxConnections[service] ?? 0)
+                        writer.member("errors_per_minute", figures[Int(transport.rawValue)].rates.errors)
+                    }
+                }
+            }
+            writer.member("sessions") { writer in
+                writer.member("count", directory.sessionCount)
+                writer.member("max", settings.maxSessions)
+            }
+            writer.member("storage") { $0.member("engine", "memory") }
+        }
+        return (isReady, json)
+    }
+
+    private func transportFigures() async -> [TransportFigures] {
+        let now = Clock.now
+        var sums = [TransportFigures](repeating: TransportFigures(), count: Transport.allCases.count)
+        for counters in await collect({ $0.counters }) {
+            for index in sums.indices { sums[index].add(counters[index], now: now) }
+        }
+        return sums
+    }
+}

@@ -1,0 +1,65 @@
+import GatewayCore
+
+/// What went through one transport on one event loop. Plain numbers: only that loop touches them.
+struct TrafficCounters: Sendable {
+    var connections = 0
+    var messagesOut = 0
+    var bytesOut = 0
+    var messagesIn = 0
+    var errors = 0
+    var slowConsumers = 0
+    private var window = [Bucket](repeating: Bucket(), count: Self.seconds)
+
+    /// The last minute, second by second.
+    private struct Bucket: Sendable {
+        var second: Int64 = -1
+        var messagesOut = 0
+        var latency: Int64 = 0
+        var errors = 0
+    }
+
+    private static let seconds = 64
+
+    /// Messages were handed to the kernel.
+    /// - Parameter latency: sum of the times since each was accepted.
+    mutating func sent(_ count: Int, bytes: Int, latency: Instant.Span, now: Instant) {
+        messagesOut += count
+        bytesOut += bytes
+        let index = bucket(now)
+        window[index].messagesOut += count
+        window[index].latency &+= latency.nanoseconds
+    }
+
+    mutating func failed(now: Instant) {
+        errors += 1
+        window[bucket(now)].errors += 1
+    }
+
+    /// Rates over recent whole seconds.
+    struct Rates: Sendable {
+        var messages = 0
+        var latencyNanoseconds: Int64 = 0
+        var errors = 0
+    }
+
+    /// - Returns: messages and their latency of the last 10 whole seconds, errors of the last 60.
+    func rates(now: Instant) -> Rates {
+        let second = now.nanoseconds / 1_000_000_000
+        var rates = Rates()
+        for bucket in window where bucket.second >= 0 {
+            if bucket.second >= second - 10, bucket.second < second {
+                rates.messages += bucket.messagesOut
+                rates.latencyNanoseconds &+= bucket.latency
+            }
+            if bucket.second > second - 60 { rates.errors += bucket.errors }
+        }
+        return rates
+    }
+
+    private mutating func bucket(_ now: Instant) -> Int {
+        let second = now.nanoseconds / 1_000_000_000
+        let index = Int(second % Int64(Self.seconds))
+        if window[index].second != second { window[index] = Bucket(second: second) }
+        return index
+    }
+}

@@ -1,0 +1,391 @@
+import GatewayCore
+import NIOCore
+import PhoenixProtocol
+import WebSocketProtocol
+import WireJSON
+
+/// What a client asked for when it opened `/mcp/ws`.
+struct PhoenixRequest {
+    var version: PhoenixVersion
+    /// From the query; `nil` if the first join is to give it.
+    var clientID: ClientID?
+    var resume = ResumePoint.none
+    var isIndependent = false
+}
+
+/// Phoenix Channels over a WebSocket (contract §5).
+final class PhoenixEngine: SocketEngine {
+    private let version: PhoenixVersion
+    private var clientID: ClientID?
+    private var resumeFromQuery: ResumePoint
+    private let isIndependent: Bool
+    private var channels: PhoenixChannels
+    private var hasGateway = false
+    /// Sequences that went out on their own topics before the gateway channel was joined.
+    private var alreadyHad = 0..<0
+    /// Topics that were joined when `alreadyHad` ended.
+    private var alreadyHadTopics: [String] = []
+
+    init(_ request: PhoenixRequest, opening: [UInt8], loop: LoopState) {
+        version = request.version
+        clientID = request.clientID
+        resumeFromQuery = request.resume
+        isIndependent = request.isIndependent
+        channels = PhoenixChannels(limit: loop.gateway.settings.maxChannels)
+        super.init(opening: opening, limits: loop.gateway.settings.webSocket, loop: loop)
+    }
+
+    // MARK: - Receiving
+
+    override func receivedBinary(_ bytes: UnsafeRawBufferPointer) {
+        loop.counters[Int(transport.rawValue)].failed(now: loop.now)
+        close(.unsupportedData, "binary messages are not supported yet", reconnect: .now)
+    }
+
+    override func receivedText(_ bytes: UnsafeRawBufferPointer) {
+        loop.counters[Int(transport.rawValue)].messagesIn += 1
+        do throws(PhoenixFrameError) {
+            let frame = try PhoenixFrame.decode(bytes, version: version, maxDepth: gateway.settings.maxJSONDepth)
+            dispatch(Incoming(bytes: bytes, frame: frame))
+        } catch {
+            loop.counters[Int(transport.rawValue)].failed(now: loop.now)
+            close(.invalidPayload, error.reason, reconnect: .now)
+        }
+    }
+
+    /// A frame with its bytes.
+    struct Incoming {
+        let bytes: UnsafeRawBufferPointer
+        let frame: PhoenixFrame
+
+        var topicText: UnsafeRawBufferPointer { bytes[frame.topic] }
+        var ref: UnsafeRawBufferPointer { frame.ref.map { bytes[$0] } ?? Self.null }
+        var joinRef: UnsafeRawBufferPointer { frame.joinRef.map { bytes[$0] } ?? Self.null }
+        var payload: UnsafeRawBufferPointer { bytes[frame.payload] }
+        var payloadIsObject: Bool { bytes[frame.payload.offset] == UInt8(ascii: "{") }
+
+        func isEvent(_ name: StaticString) -> Bool { bytes.isString(frame.event, name) }
+
+        static var null: UnsafeRawBufferPointer {
+            let text: StaticString = "null"
+            return UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+        }
+    }
+
+    private func dispatch(_ incoming: Incoming) {
+        if incoming.bytes.isString(incoming.frame.topic, "phoenix") {
+            guard incoming.isEvent("heartbeat") else { return replyUnmatched(incoming) }
+            return reply(incoming, joinRef: Incoming.null, isError: false, Self.emptyObject)
+        }
+        let topic =
+            incoming.bytes.isString(incoming.frame.topic, "mcp:gateway")
+            ? WellKnownTopic.gateway : JSONText.decode(incoming.topicText)
+        let kind: PhoenixChannels.Kind =
+            incoming.isEvent("phx_join") ? .join : incoming.isEvent("phx_leave") ? .leave : .other
+        let joinRef = incoming.frame.joinRef.map { incoming.bytes[$0] }
+        switch channels.received(kind, topic: topic, joinRef: joinRef) {
+        case .join(let old): join(topic, incoming, replacing: old)
+        case .tooManyChannels:
+            reply(incoming, isError: true, Array(#"{"reason":"too many channels joined"}"#.utf8))
+        case .leave(let channel): leave(channel, incoming)
+        case .leaveUnjoined: reply(incoming, isError: false, Self.emptyObject)
+        case .event: event(topic, incoming)
+        case .unmatched: replyUnmatched(incoming)
+        case .ignore: break
+        }
+    }
+
+    private func event(_ topic: String, _ incoming: Incoming) {
+        guard let handle else { return replyUnmatched(incoming) }
+        guard incoming.payloadIsObject else {
+            return reply(incoming, .invalidMessage("the payload must be an object"))
+        }
+        if incoming.isEvent("message") {
+            publish(topic, incoming, handle)
+        } else if incoming.isEvent("ack") {
+            acknowledge(incoming, handle)
+        } else if incoming.isEvent("ping") {
+            let data = JSONWriter.object { $0.member("timestamp", loop.context.wallClock.milliseconds) }
+            push(topic: topic, event: "pong", payload: data)
+        } else if incoming.isEvent("subscribe") || incoming.isEvent("unsubscribe") {
+            changeSubscription(incoming)
+        } else {
+            reply(incoming, Problem(400, "unknown_event", "unknown_event"))
+        }
+    }
+
+    private func publish(_ topic: String, _ incoming: Incoming, _ handle: SessionHandle) {
+        let now = loop.now
+        let decision = handle.session.withLock { session in
+            session.messagesReceived += 1
+            session.lastActivity = now
+            return gateway.settings.rateLimit.admit(&session.rateUsage, now: now)
+        }
+        if case .refused(let wait) = decision {
+            loop.counters[Int(transport.rawValue)].failed(now: now)
+            return reply(incoming, .rateLimited(retryAfter: wait.roundedUpSeconds))
+        }
+        do throws(Problem) {
+            let request = try PublishRequest(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
+            let message = try gateway.accept(
+                request, from: handle, channel: topic == WellKnownTopic.gateway ? nil : topic, &loop.context)
+            replyAccepted(incoming, message)
+        } catch {
+            reply(incoming, error)
+        }
+    }
+
+    private func acknowledge(_ incoming: Incoming, _ handle: SessionHandle) {
+        var sequence: Int?
+        var messageID: String?
+        var scanner = JSONScanner(incoming.payload, maxDepth: 8)
+        // The payload has been checked with the frame.
+        if (try? scanner.beginObject()) == true {
+            repeat {
+                guard let key = try? scanner.key(), let value = try? scanner.value() else { break }
+                if incoming.payload.isString(key, "sequence") {
+                    sequence = Int(String(decoding: incoming.payload[value], as: UTF8.self))
+                } else if incoming.payload.isString(key, "msg_id"), incoming.payload[value].first == UInt8(ascii: "\"") {
+                    messageID = JSONText.decode(incoming.payload[value])
+                }
+            } while (try? scanner.nextMember()) == true
+        }
+        guard sequence != nil || messageID != nil else {
+            return reply(incoming, .missingFields(["msg_id or sequence"]))
+        }
+        handle.session.withLock { session in
+            if let sequence { session.acknowledge(through: sequence, on: id) }
+            if let messageID { session.acknowledge(id: messageID, on: id) }
+        }
+        if incoming.frame.ref != nil { reply(incoming, isError: false, Self.emptyObject) }
+    }
+
+    private func changeSubscription(_ incoming: Incoming) {
+        do throws(Problem) {
+            let request = try PublishRequest(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
+            guard let topic = request.topic else { throw .missingFields(["topic"]) }
+            if incoming.isEvent("subscribe") { try claim(topic) } else { unsubscribe(topic) }
+            reply(incoming, isError: false, Self.emptyObject)
+        } catch {
+            reply(incoming, error)
+        }
+    }
+
+    // MARK: - Joining and leaving
+
+    private func join(_ topic: String, _ incoming: Incoming, replacing old: PhoenixChannels.Channel?) {
+        let attachment: Session.Attachment
+        do throws(Problem) {
+            guard topic == WellKnownTopic.gateway || Name.isValid(topic) else {
+                throw .invalidMessage("a topic must have " + Name.rule)
+            }
+            let parameters = try JoinParameters(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
+            attachment = try enter(topic, parameters)
+        } catch {
+            return reply(incoming, error)
+        }
+        // V1 clients cannot tell an old channel's close from the new one's: they get it first.
+        if let old, version == .v1 { pushClose(old) }
+        channels.joined(topic, joinRef: Array(incoming.joinRef))
+        reply(incoming, isError: false, joinResponse(attachment))
+        if let old, version == .v2 { pushClose(old) }
+        // What waits leaves right behind the reply.
+        loop.context.wakes.insert(id)
+    }
+
+    /// Becomes a cursor, or changes what it carries.
+    private func enter(_ topic: String, _ parameters: JoinParameters) throws(Problem) -> Session.Attachment {
+        let client = try client(parameters)
+        let isGateway = topic == WellKnownTopic.gateway
+        var request = Session.AttachRequest(connection: id, transport: .webSocket)
+        request.resume = parameters.resume.isExplicit ? parameters.resume : resumeFromQuery
+        request.acknowledges = parameters.acknowledges
+        request.isIndependent = isIndependent || parameters.isIndependent
+        let attachment: Session.Attachment
+        if isGateway, handle != nil, !hasGateway {
+            alreadyHadTopics = channels.all.map(\.topic)
+            guard let result = attach(client, request, promoting: true) else { throw .tooManySessions }
+            (attachment, alreadyHad) = result
+            resumeFromQuery = .none
+        } else if handle == nil || isGateway && parameters.resume.isExplicit {
+            detach(leaving: false)
+            if !isGateway {
+                request.isIndependent = true
+                request.carriesAll = false
+            }
+            guard let result = attach(client, request) else { throw .tooManySessions }
+            attachment = result.attachment
+            resumeFromQuery = .none
+        } else {
+            attachment = presentPlace()
+        }
+        clientID = client
+        if isGateway { hasGateway = true }
+        if let room = parameters.room { try claim(WellKnownTopic.room(room)) }
+        for name in parameters.topics { try claim(name) }
+        if !isGateway { try claim(topic) }
+        return attachment
+    }
+
+    private func client(_ parameters: JoinParameters) throws(Problem) -> ClientID {
+        guard let text = parameters.clientID else {
+            guard let clientID else { throw .clientIDRequired }
+            return clientID
+        }
+        guard let given = ClientID(text) else { throw .invalidClientID }
+        if let clientID, clientID != given {
+            throw Problem(409, "client_id_conflict", "this socket belongs to client \(clientID.text) already")
+        }
+        return given
+    }
+
+    /// What a join is told when the connection stays where it is.
+    private func presentPlace() -> Session.Attachment {
+        let next = handle.map { $0.session.withLock { $0.nextSequence } } ?? 0
+        return Session.Attachment(replayed: max(0, next - takenBefore), nextSequence: next)
+    }
+
+    private func leave(_ channel: PhoenixChannels.Channel, _ incoming: Incoming) {
+        channels.left(channel.topic)
+        if channel.topic == WellKnownTopic.gateway {
+            let own = Set(channels.all.map(\.topic))
+            for topic in claims where !own.contains(topic) { unclaim(topic) }
+            hasGateway = false
+            if let handle, !channels.isEmpty { continueWithTopics(handle) }
+        } else {
+            unclaim(channel.topic)
+        }
+        if channels.isEmpty { detach(leaving: true) }
+        reply(incoming, isError: false, Self.emptyObject)
+        pushClose(channel)
+    }
+
+    /// The gateway channel has been left, but other topics are joined: the connection goes on with those.
+    private func continueWithTopics(_ handle: SessionHandle) {
+        let topics = claims
+        var request = Session.AttachRequest(connection: id, transport: .webSocket)
+        request.isIndependent = true
+        request.carriesAll = false
+        request.resume = .afterSequence(takenBefore - 1)
+        // Taken up again before they are released, so that the topics' member lists stay as they are.
+        detach(leaving: false)
+        _ = attach(handle.clientID, request)
+        for topic in topics { try? claim(topic) }
+    }
+
+    private func joinResponse(_ attachment: Session.Attachment) -> [UInt8] {
+        JSONWriter.object { writer in
+            writer.member("client_id", clientID?.text)
+            writer.member("transport", transport.name)
+            writer.member("epoch", epochText.text)
+            writer.member("next_sequence", attachment.nextSequence)
+            writer.member("recovered", attachment.recovered)
+            writer.member("reason", attachment.reason?.rawValue)
+            writer.member("replayed", attachment.replayed)
+            writer.member("active", attachment.isActive)
+            writer.member("node", gateway.settings.nodeID)
+        }
+    }
+
+    // MARK: - Writing
+
+    override func write(_ message: Message, sequence: Int) {
+        var topic = WellKnownTopic.gateway
+        if let own = message.topic, channels.contains(own) {
+            if alreadyHad.contains(sequence), alreadyHadTopics.contains(own) { return }
+            topic = own
+        } else if !hasGateway {
+            return
+        }
+        PushWriter.write(
+            message, sequence: sequence, topic: topic, version: version, epoch: epochText, to: &loop.outbound)
+    }
+
+    override func write(event: String, data: [UInt8], sequence: Int) {
+        push(
+            topic: WellKnownTopic.gateway, event: event, payload: envelope(event, data: data, sequence: sequence))
+    }
+
+    override func writeGap(from: Int, to: Int, reason: String) {
+        guard hasGateway else { return }
+        let data = JSONWriter.object { writer in
+            writer.member("from", from)
+            writer.member("to", to)
+            writer.member("reason", reason)
+        }
+        write(event: "gap", data: data, sequence: to)
+    }
+
+    override func announceClose(_ code: CloseCode, reason: String, reconnect: Reconnect) {
+        let payload = JSONWriter.object { writer in
+            writer.member("code", code.rawValue)
+            writer.member("reason", reason)
+            switch reconnect {
+            case .never: writer.member("reconnect", "never")
+            case .now: writer.member("reconnect", "now")
+            case .after: writer.member("reconnect", "after")
+            }
+            writer.key("retry_after_ms")
+            if case .after(let milliseconds) = reconnect { writer.value(milliseconds) } else { writer.value(0) }
+        }
+        push(topic: WellKnownTopic.gateway, event: "gateway_close", payload: payload)
+    }
+
+    private func push(topic: String, event: String, payload: [UInt8]) {
+        PhoenixWriter.appendPush(
+            version, joinRef: PhoenixWriter.null, ref: PhoenixWriter.null, topic: topic, event: event, payload: payload,
+            to: &loop.text)
+        writeText()
+    }
+
+    /// The end of a channel, in the name of its join.
+    private func pushClose(_ channel: PhoenixChannels.Channel) {
+        PhoenixWriter.appendPush(
+            version, joinRef: channel.joinRef, ref: channel.joinRef, topic: channel.topic, event: "phx_close",
+            payload: Self.emptyObject, to: &loop.text)
+        writeText()
+    }
+
+    private static let emptyObject = Array("{}".utf8)
+
+    private func reply(_ incoming: Incoming, isError: Bool, _ response: [UInt8]) {
+        reply(incoming, joinRef: incoming.joinRef, isError: isError, response)
+    }
+
+    private func reply(_ incoming: Incoming, joinRef: UnsafeRawBufferPointer, isError: Bool, _ response: [UInt8]) {
+        PhoenixWriter.appendReply(
+            version, joinRef: joinRef, ref: incoming.ref, topic: incoming.topicText, isError: isError,
+            response: response, to: &loop.text)
+        writeText()
+    }
+
+    private func reply(_ incoming: Incoming, _ problem: Problem) {
+        reply(incoming, isError: true, problem.json)
+    }
+
+    private func replyUnmatched(_ incoming: Incoming) {
+        reply(incoming, joinRef: Incoming.null, isError: true, Array(#"{"reason":"unmatched topic"}"#.utf8))
+    }
+
+    private func replyAccepted(_ incoming: Incoming, _ message: Message) {
+        let size = 160 + incoming.topicText.count + incoming.joinRef.count + incoming.ref.count + 2 * message.idLength
+        loop.text.reserveCapacity(size)
+        message.tail.withUnsafeReadableBytes { tail in
+            let identifier = UnsafeRawBufferPointer(
+                rebasing: tail[message.idOffset..<(message.idOffset + message.idLength)])
+            loop.text.append(contentsOf: #"{"id":""#.utf8)
+            loop.text.append(contentsOf: identifier)
+            loop.text.append(contentsOf: #"","operation_id":""#.utf8)
+            loop.text.append(contentsOf: identifier)
+            loop.text.append(contentsOf: #""}"#.utf8)
+        }
+        swap(&loop.text, &loop.response)
+        reply(incoming, isError: false, loop.response)
+        loop.response.removeAll(keepingCapacity: true)
+    }
+}
+
+extension Instant.Span {
+    /// Whole seconds, at least 1, for `Retry-After`.
+    var roundedUpSeconds: Int { Int(max(1, (nanoseconds + 999_999_999) / 1_000_000_000)) }
+}

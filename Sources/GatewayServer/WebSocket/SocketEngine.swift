@@ -1,0 +1,152 @@
+import GatewayCore
+import NIOCore
+import WebSocketProtocol
+
+/// The WebSocket part of a connection (RFC 6455): frames, pings, the closing handshake, timeouts. What messages mean is
+/// for its subclasses.
+class SocketEngine: ConnectionEngine {
+    private var decoder: MessageDecoder
+    private var lastReceived = Instant.zero
+    private var pingSentAt: Instant?
+    /// The answer to the opening handshake.
+    private var opening: [UInt8]
+
+    /// - Parameter opening: the bytes of the 101 answer.
+    init(opening: [UInt8], limits: WebSocketLimits, loop: LoopState) {
+        self.opening = opening
+        decoder = MessageDecoder(limits: limits)
+        super.init(loop: loop, transport: .webSocket)
+    }
+
+    // MARK: - For subclasses
+
+    func receivedText(_ bytes: UnsafeRawBufferPointer) {}
+
+    func receivedBinary(_ bytes: UnsafeRawBufferPointer) {}
+
+    /// Tells the client why and how to come back, before the close frame.
+    func announceClose(_ code: CloseCode, reason: String, reconnect: Reconnect) {}
+
+    /// Whether and when a client is to come back.
+    enum Reconnect: Equatable {
+        case never, now
+        case after(milliseconds: Int64)
+    }
+
+    /// Closes from our side: announcement, close frame, and then the peer's turn.
+    final func close(_ code: CloseCode, _ reason: String, reconnect: Reconnect) {
+        guard verdict == .open else { return }
+        announceClose(code, reason: reason, reconnect: reconnect)
+        writeClose(code, reason)
+        detach(leaving: false)
+        verdict = .awaitingPeer(deadline: loop.now + Self.closeTimeout)
+    }
+
+    /// Writes a frame around bytes.
+    final func writeFrame(_ opcode: Opcode, _ payload: UnsafeRawBufferPointer) {
+        let size = FrameHeader.size(payload.count) + payload.count
+        loop.outbound.buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { target in
+            FrameHeader.write(opcode, count: payload.count, to: target.baseAddress!)
+            var out = RawWriter(target.baseAddress! + (size - payload.count))
+            out.put(payload)
+            return size
+        }
+    }
+
+    /// Writes the loop's scratch text as a text frame and empties it.
+    final func writeText() {
+        loop.text.withUnsafeBytes { writeFrame(.text, $0) }
+        loop.text.removeAll(keepingCapacity: true)
+    }
+
+    // MARK: - Engine
+
+    override func start() {
+        loop.outbound.append(opening)
+        opening = []
+        lastReceived = loop.now
+    }
+
+    override func received(_ bytes: UnsafeRawBufferPointer) {
+        lastReceived = loop.now
+        pingSentAt = nil
+        var offset = 0
+        while let event = decoder.next(bytes, &offset, scratch: loop.unmasked) {
+            if case .awaitingPeer = verdict {
+                // Only the answer to our close frame counts now.
+                if case .close = event { verdict = .finished }
+                continue
+            }
+            guard verdict == .open else { return }
+            switch event {
+            case .text(let payload): receivedText(payload)
+            case .binary(let payload): receivedBinary(payload)
+            case .ping(let payload): writeFrame(.pong, payload)
+            case .pong: break
+            case .close(let code):
+                detach(leaving: false)
+                writeClose(code ?? .normal, "")
+                verdict = .finished
+            case .violation(let violation):
+                loop.counters[Int(transport.rawValue)].failed(now: loop.now)
+                close(violation.code, violation.reason, reconnect: .now)
+                verdict = .finished
+            }
+        }
+    }
+
+    override func visit() -> Instant {
+        let now = loop.now
+        let settings = gateway.settings
+        if let handle {
+            handle.session.withLock {
+                $0.flushed(id, before: flushedBefore, now: now, wakes: &loop.context.wakes)
+            }
+        }
+        let silence = now - lastReceived
+        if let sent = pingSentAt {
+            guard now - sent < settings.pongTimeout else {
+                loop.counters[Int(transport.rawValue)].failed(now: now)
+                close(.goingAway, "no pong within transports.websocket.pong_timeout", reconnect: .now)
+                return now
+            }
+            return sent + settings.pongTimeout
+        }
+        guard silence < settings.idleTimeout else {
+            close(.goingAway, "silent for transports.websocket.idle_timeout", reconnect: .now)
+            return now
+        }
+        guard silence >= settings.pingInterval else { return lastReceived + settings.pingInterval }
+        writeFrame(.ping, UnsafeRawBufferPointer(start: nil, count: 0))
+        pingSentAt = now
+        return now + settings.pongTimeout
+    }
+
+    override func goAway() {
+        close(
+            .serviceRestart, "the gateway is shutting down",
+            reconnect: .after(milliseconds: gateway.settings.retry.milliseconds))
+        if verdict == .open { verdict = .finished }
+    }
+
+    override func fellBehind(from: Int, to: Int) {
+        loop.counters[Int(transport.rawValue)].slowConsumers += 1
+        close(
+            .slowConsumer, "slow_consumer: more than session.max_unsent_bytes or session.log_messages waited",
+            reconnect: .now)
+    }
+
+    private func writeClose(_ code: CloseCode, _ reason: String) {
+        var body = [UInt8(code.rawValue >> 8), UInt8(code.rawValue & 0xFF)]
+        // A control frame has at most 125 bytes; reasons are ASCII.
+        body.append(contentsOf: reason.utf8.prefix(123))
+        body.withUnsafeBytes { writeFrame(.close, $0) }
+    }
+}
+
+/// `/mcp/echo`: sends back what it gets, text as text, binary as binary. For testing the codec.
+final class EchoEngine: SocketEngine {
+    override func receivedText(_ bytes: UnsafeRawBufferPointer) { writeFrame(.text, bytes) }
+
+    override func receivedBinary(_ bytes: UnsafeRawBufferPointer) { writeFrame(.binary, bytes) }
+}

@@ -1,0 +1,21 @@
+import ArgumentParser
+
+/// `mcp-gateway`: the real-time and Model-Context-Protocol gateway.
+@main
+struct MCPGateway: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mcp-gateway",
+        abstract: "Real-time and Model Context Protocol gateway.",
+        discussion: """
+            Clients connect by Server-Sent Events or by WebSocket speaking Phoenix Channels; the gateway keeps an \
+            ordered, resumable session for each. Without a subcommand it serves, and without a configuration it serves \
+            on loopback: API and try-it page on 4000, event streams on 4001, WebSockets on 4002.
+            """,
+        version: Version.current,
+        subcommands: [Serve.self, ShowConfiguration.self],
+        defaultSubcommand: Serve.self)
+}
+
+enum Version {
+    static let current = "0.1.0"
+}

@@ -1,0 +1,93 @@
+import ArgumentParser
+import GatewayConfiguration
+import GatewayCore
+import GatewayHTTP
+import GatewayServer
+import Logging
+import NIOCore
+import UnixSignals
+
+/// `mcp-gateway serve`
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Runs the gateway until SIGTERM or SIGINT.",
+        discussion: """
+            Prints one line `ready http=… http_sse=… websocket=…` to standard output when it accepts connections. \
+            SIGTERM says goodbye to every client and waits for them; a second one stops at once.
+            """)
+
+    @OptionGroup var options: ConfigurationOptions
+
+    /// How long clients have to leave after SIGTERM.
+    private static let drainTime = Instant.Span.seconds(8)
+
+    func run() async throws {
+        try await CommandFailure.reporting { try await serve() }
+    }
+
+    private func serve() async throws {
+        let loaded = try options.load()
+        let configuration = loaded.configuration
+        LoggingSystem.bootstrap { label in
+            GatewayLogHandler(label: label, level: .init(configuration), isJSON: Self.wantsJSON(configuration))
+        }
+        let logger = Logger(label: "gateway")
+        for notice in loaded.notices { logger.notice("configuration", metadata: ["notice": "\(notice)"]) }
+        DescriptorLimit.raise(logger)
+
+        let gateway = Gateway(settings: GatewaySettings(configuration), logger: logger)
+        // Trapped before the first connection, so that no signal is missed.
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        do {
+            try await gateway.start(api: GatewayAPI(gateway: gateway, logger: logger))
+        } catch {
+            await gateway.stop()
+            throw CommandFailure("\(error)", code: 1)
+        }
+        announce(gateway)
+
+        var iterator = signals.makeAsyncIterator()
+        _ = await iterator.next()
+        logger.info("draining")
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await gateway.drain(deadline: Self.drainTime) }
+            group.addTask { for await _ in signals { return } }
+            await group.next()
+            group.cancelAll()
+        }
+        await gateway.stop()
+        logger.info("stopped")
+    }
+
+    private func announce(_ gateway: Gateway) {
+        let addresses = gateway.addresses
+        func place(_ service: GatewaySettings.Service) -> String {
+            guard let address = addresses[service]?.first, let port = address.port else { return "" }
+            let host = address.ipAddress ?? "127.0.0.1"
+            return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        }
+        let http = place(.http)
+        Output.error(
+            """
+
+              mcp-gateway \(Version.current)
+              try it          http://\(http)/
+              event streams   http://\(place(.eventStream))/mcp/sse?client_id=YOU
+              WebSocket       ws://\(place(.webSocket))/mcp/ws   (Phoenix Channels)
+              publish         curl -H 'content-type: application/json' http://\(http)/mcp/messages \\
+                                -d '{"client_id":"YOU","type":"greeting","data":{"text":"hello"}}'
+
+              Authentication is off: whoever reaches these ports may send and listen.
+
+            """)
+        Output.line("ready http=\(http) http_sse=\(place(.eventStream)) websocket=\(place(.webSocket))")
+    }
+
+    private static func wantsJSON(_ configuration: GatewayConfiguration) -> Bool {
+        switch configuration.log.format {
+        case .json: true
+        case .text: false
+        case .auto: !Terminal.isStandardError
+        }
+    }
+}

@@ -1,0 +1,93 @@
+import Testing
+
+@testable import GatewayConfiguration
+
+@Suite struct SettingTableTests {
+    private let settings = SettingTable.gateway.settings
+
+    @Test func variablesAreUniqueAndWellFormed() {
+        let names = settings.flatMap { $0.variables.map(\.name) }
+        #expect(Set(names).count == names.count)
+        #expect(names.allSatisfy { $0.wholeMatch(of: /[A-Z][A-Z0-9_]*/) != nil })
+        #expect(Set(names).isDisjoint(with: ForeignNames.gateway.idleVariables.keys))
+    }
+
+    @Test func keysAreWellFormedAndNoSectionIsAKey() {
+        for setting in settings {
+            #expect(setting.key.wholeMatch(of: /[a-z_]+(\.[a-z_]+)*/) != nil)
+            #expect(!SettingTable.gateway.sections.contains(setting.key))
+            #expect(ForeignNames.gateway.idleKeys[String(setting.name)] == nil)
+        }
+    }
+
+    /// Otherwise the printed file would hold a section twice.
+    @Test func sectionsAreContiguous() {
+        var closed: Set<Substring> = []
+        var open: Substring = ""
+        for section in settings.map({ $0.key.prefix { $0 != "." } }) where section != open {
+            #expect(!closed.contains(section), "\(section)")
+            closed.insert(section)
+            open = section
+        }
+    }
+
+    @Test func aliasesLeadToSections() {
+        for (alias, section) in ForeignNames.gateway.sectionAliases {
+            #expect(SettingTable.gateway.sections.contains(section))
+            #expect(SettingTable.gateway[alias] == nil && !SettingTable.gateway.sections.contains(alias))
+        }
+    }
+
+    @Test func everyDefaultIsAPermittedValue() throws {
+        for setting in settings {
+            let text = setting.shown(in: defaults).yaml
+            #expect(try load("\(setting.key): \(text)").configuration == defaults, "\(setting.key)")
+        }
+    }
+
+    @Test func helpIsOneShortLine() {
+        for setting in settings {
+            #expect((1...100).contains(setting.help.count), "\(setting.key)")
+            #expect(!setting.help.contains("|") && !setting.help.contains("\n") && !setting.help.hasSuffix("."))
+        }
+    }
+
+    @Test func theTableIsDescribed() {
+        let described = GatewayConfiguration.settings
+        #expect(described.map(\.key) == settings.map(\.key))
+        #expect(described.first { $0.key == "cluster.node_id" }?.defaultValue == "the host name")
+        #expect(
+            described.first { $0.key == "rate_limiting.default_limit" }?.variables
+                == ["MCP_RATE_LIMIT_PER_CLIENT", "MCP_RATE_LIMIT", "MCP_RATE_LIMITING_DEFAULT_LIMIT"])
+        #expect(GatewayConfiguration.reference.split(separator: "\n").count == settings.count + 2)
+        #expect(
+            GatewayConfiguration.reference.contains(
+                "| `transports.http_sse.port` | 4001 | Port for event streams; 0 means any free one | an integer from 0 to 65535 | "
+                    + "`MCP_SSE_PORT`, `MCP_TRANSPORTS_HTTP_SSE_PORT` |"))
+    }
+
+    /// Two rows that write the same property would leave another one that no row writes.
+    @Test func eachSettingChangesSomethingOfItsOwn() throws {
+        let samples = [
+            "listen.host": "127.0.0.9", "listen.public_host": "a", "transports.websocket.tcp_nodelay": "false",
+            "cors.origin": "http://a",
+            "routes": "[]", "cluster.node_id": "n9", "log.level": "error", "log.format": "json",
+            "security.allow_anonymous": "true",
+            "debug": "true", "log_connections": "true",
+        ]
+        var seen: [GatewayConfiguration] = []
+        for setting in settings where !["storage.engine", "production"].contains(setting.key) {
+            let sample = samples[setting.key] ?? (setting.expectation.hasPrefix("a duration") ? "20s" : "250")
+            let value =
+                [
+                    "transports.websocket.pong_timeout": "21s", "transports.websocket.idle_timeout": "80s",
+                    "session.log_bytes": "2KiB",
+                    "session.max_unsent_bytes": "2KiB", "transports.websocket.max_message_size": "2MiB",
+                ][setting.key] ?? sample
+            let changed = try load("\(setting.key): \(value)").configuration
+            #expect(changed != defaults, "\(setting.key)")
+            #expect(!seen.contains(changed), "\(setting.key)")
+            seen.append(changed)
+        }
+    }
+}
