@@ -37,7 +37,10 @@ struct Serve: AsyncParsableCommand {
 
         let gateway = Gateway(settings: GatewaySettings(configuration), logger: logger)
         // Trapped before the first connection, so that no signal is missed.
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let trapped = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let (signals, received) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(2))
+        let forwarding = Task { for await _ in trapped { received.yield() } }
+        defer { forwarding.cancel() }
         do {
             try await gateway.start(api: GatewayAPI(gateway: gateway, logger: logger))
         } catch {

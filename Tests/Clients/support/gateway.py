@@ -110,6 +110,12 @@ class Gateway:
         """What it has said since `offset`."""
         return self.log.read_bytes()[offset:].decode(errors="replace")
 
+    def crash(self):
+        """What it said when it crashed, or nothing."""
+        text = self.text()
+        found = CRASH.search(text)
+        return found and text[max(0, found.start() - 300):found.start() + 2500]
+
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
 
@@ -125,8 +131,7 @@ class Gateway:
         self._reader.join(5)
         if self in running:
             running.remove(self)
-        crash = CRASH.search(self.text())
-        assert not crash, f"crash text {crash.group()!r} in its output:\n{self.text()[-4000:]}"
+        assert not self.crash(), self.crash()
         assert code == 0, f"exit code {code} after SIGTERM:\n{self.text()[-4000:]}"
 
     def kill(self):
