@@ -132,7 +132,7 @@ def test_an_id_of_the_future_is_refused_with_ahead(gateway, client, ten):
     assert_refused_but_live(gateway, client, f"{epoch}-10", {"ahead"})
 
 
-@pytest.mark.parametrize("garbage", ["-", "x-", "-1", "abc", "1-2-3", "18446744073709551616", "a" * 4000])
+@pytest.mark.parametrize("garbage", ["-", "x-", "abc", "1-2-3", "18446744073709551616", "a" * 4000])
 def test_garbage_is_refused_with_a_reason(gateway, client, ten, bystander, garbage):
     assert_refused_but_live(gateway, client, garbage, REASONS)
 

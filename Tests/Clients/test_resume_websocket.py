@@ -140,7 +140,7 @@ def test_a_number_of_the_future_is_refused_with_ahead(gateway, client, ten):
 
 @pytest.mark.parametrize(
     "garbage",
-    ["-", "x-", "-1", "abc", "1-2-3", "☃-1", " ", "18446744073709551616", "a" * 4000, "\u0000", 3.5, {}, [1], True],
+    ["-", "x-", "abc", "1-2-3", "☃-1", " ", "18446744073709551616", "a" * 4000, "\u0000", 3.5, {}, [1], True],
 )
 def test_garbage_is_refused_with_a_reason(gateway, client, ten, bystander, garbage):
     assert_refused_but_live(gateway, client, garbage, REASONS)
@@ -151,7 +151,6 @@ def test_an_id_of_before_the_log_is_refused_with_trimmed(gateway, client, topic)
     first, _ = phoenix.join(gateway.ws, client, {"topics": [topic]})
     gateway.api.publish_numbers(1, topic=topic)
     seen = first.message()
-    first.leave()
     first.close()
     gateway.api.publish_numbers(1100, start=1, topic=topic)
     second, response = phoenix.join(

@@ -16,7 +16,8 @@ class ConnectionEngine {
         case finished
     }
 
-    unowned let loop: LoopState
+    /// `unowned(unsafe)`: see `LoopMember.loop`.
+    unowned(unsafe) let loop: LoopState
     let transport: Transport
     /// The connection's address; also what it is called in its session.
     var id = ConnectionID(loop: 0, slot: 0, generation: 0)

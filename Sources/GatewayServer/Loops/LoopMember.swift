@@ -3,7 +3,9 @@ import NIOCore
 
 /// Something that lives on one event loop and can be woken there: a connection, or a connection to be.
 class LoopMember {
-    unowned let loop: LoopState
+    /// `unowned(unsafe)`: the gateway keeps its loops until its event loops have stopped, and members live on those; a
+    /// checked reference would cost two atomic operations for each use, many times a message.
+    unowned(unsafe) let loop: LoopState
     /// The address in the loop's table; set when it enters.
     fileprivate(set) var id = ConnectionID(loop: 0, slot: 0, generation: 0)
     fileprivate var nextVisit = Instant.distantFuture
@@ -22,23 +24,27 @@ class LoopMember {
 }
 
 /// What one event loop owns. Touched on that loop only, so that nothing in here needs a lock.
+///
+/// The scratch that every message goes through is `@exclusivity(unchecked)`: each property is used by one function at a
+/// time, none of them is handed to code that could come back to it, and the run-time check would cost more than the use.
 final class LoopState {
     let index: Int
     let eventLoop: any EventLoop
-    unowned let gateway: Gateway
+    /// `unowned(unsafe)`: the gateway outlives its loops.
+    unowned(unsafe) let gateway: Gateway
     /// Clock readings of the present event, ids, and the wakes that it has caused.
-    var context: PublishContext
+    @exclusivity(unchecked) var context: PublishContext
     /// What the present event writes to its connection.
-    var outbound = Outbound()
+    @exclusivity(unchecked) var outbound = Outbound()
     /// Text of frames in the making.
-    var text: [UInt8] = []
+    @exclusivity(unchecked) var text: [UInt8] = []
     /// Text of a response that goes into a frame.
-    var response: [UInt8] = []
+    @exclusivity(unchecked) var response: [UInt8] = []
     /// Messages in hand while a connection is drained.
-    var batch: [Session.Delivery] = []
+    @exclusivity(unchecked) var batch: [Session.Delivery] = []
     /// Room for unmasking what a client sends.
     let unmasked: UnsafeMutableRawBufferPointer
-    var counters = [TrafficCounters](repeating: TrafficCounters(), count: Transport.allCases.count)
+    @exclusivity(unchecked) var counters = [TrafficCounters](repeating: TrafficCounters(), count: Transport.allCases.count)
     var httpConnections = 0
     var httpRequests = 0
     /// How late the last turn of the wheel was.
