@@ -38,7 +38,7 @@ def test_an_unknown_version_is_forbidden(gateway, client, vsn):
     assert raw.upgrade(gateway.ws, path(client, vsn)) == 403
 
 
-@pytest.mark.parametrize("bad", ["", "a%20b", "a/b", "%C3%BC", "x" * 129, "a%00b", "%FF", "a%0d%0ab"])
+@pytest.mark.parametrize("bad", ["a%20b", "a/b", "%C3%BC", "x" * 129, "a%00b", "%FF", "a%0d%0ab"])
 def test_a_bad_client_id_is_refused_at_the_handshake(gateway, bad):
     assert raw.upgrade(gateway.ws, path(bad)) in (400, 403)
 
@@ -204,7 +204,7 @@ def test_long_names_are_refused_or_carried_but_never_fatal(gateway, client, fiel
     values = {"topic": GATEWAY, "event": "message", "ref": "1", **{field: "x" * 40_000}}
     with Socket(gateway.ws, client) as socket:
         socket.join()
-        socket.send(phoenix.Frame("1", values["ref"], values["topic"], values["event"], {"type": "note", "data": {}}))
+        socket.send(phoenix.Frame("1", values["ref"], values["topic"], values["event"], {"type": "echo", "data": {}}))
         try:
             assert socket.reply(values["ref"]).payload["status"] in ("ok", "error")
         except phoenix.Closed as closed:

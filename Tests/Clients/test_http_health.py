@@ -33,7 +33,7 @@ def test_the_health_of_a_client_counts_its_messages(gateway, client, form):
     with socket:
         gateway.api.publish_numbers(3, client_id=client)
         socket.messages(3)
-        socket.ok("message", {"type": "note", "data": {}})
+        socket.ok("message", {"type": "echo", "data": {}})
         answer = gateway.api.get(form.format(client))
         assert answer.status == 200
         health = answer.json
@@ -46,7 +46,7 @@ def test_the_health_of_a_client_counts_its_messages(gateway, client, form):
         assert health["messages_received"] >= 1
         assert health["pending_acks"] == 0
         assert health["epoch"] == response["epoch"]
-        assert health["sequence"] == 2
+        assert health["sequence"] == 3
         last = datetime.datetime.fromisoformat(health["last_activity"])
         assert abs(last - datetime.datetime.now(datetime.UTC)) < datetime.timedelta(minutes=1)
 

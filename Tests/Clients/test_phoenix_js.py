@@ -70,7 +70,7 @@ def test_phoenix_js_joins_receives_in_order_echoes_pings_and_leaves(gateway, cli
 
     assert page.run("push('message', {type: 'echo', data: {n: 'ü'}})")["status"] == "ok"
     page.until("received.length == 201 && received[200].data.n == 'ü'", "the echo")
-    assert page.run("push('message', {type: 'echo'})")["response"]["reason"] == "missing_fields"
+    assert page.run("push('message', {type: 'echo'})")["response"]["error"] == "invalid_message"
 
     page.do("window.pong = null; channel.on('pong', (payload) => { pong = payload }); channel.push('ping', {})")
     page.until("pong && Number.isInteger(pong.timestamp)", "the pong")

@@ -18,7 +18,7 @@ def limited(tmp_path_factory):
 
 
 def push(gateway, client):
-    return gateway.api.post("/mcp/push", {"client_id": client, "type": "note", "data": {}})
+    return gateway.api.post("/mcp/push", {"client_id": client, "type": "echo", "data": {}})
 
 
 def test_answers_say_how_much_is_left(limited, client):
@@ -54,12 +54,12 @@ def test_one_client_does_not_use_up_the_limit_of_another(limited, new_client):
 def test_too_many_channel_messages_get_an_error_reply_and_the_channel_goes_on(limited, client, version):
     socket, _ = phoenix.join(limited.ws, client, version=version)
     with socket:
-        answers = [socket.call("message", {"type": "note", "data": {}}) for _ in range(LIMIT + 3)]
+        answers = [socket.call("message", {"type": "echo", "data": {}}) for _ in range(LIMIT + 3)]
         refused = answers[-1]
         assert refused["status"] == "error"
         assert refused["response"]["error"] == "rate_limit_exceeded"
         assert refused["response"]["retry_after"] > 0
-        until(lambda: socket.call("message", {"type": "note", "data": {}})["status"] == "ok", "the limit to refill")
+        until(lambda: socket.call("message", {"type": "echo", "data": {}})["status"] == "ok", "the limit to refill")
 
 
 def test_heartbeats_and_pings_are_not_counted(limited, client):
@@ -67,14 +67,14 @@ def test_heartbeats_and_pings_are_not_counted(limited, client):
     with socket:
         for _ in range(LIMIT + 5):
             assert socket.barrier() == []
-        socket.ok("message", {"type": "note", "data": {}})
+        socket.ok("message", {"type": "echo", "data": {}})
 
 
 def test_the_limit_is_shared_by_all_ways_up(limited, client):
     socket, _ = phoenix.join(limited.ws, client)
     with socket:
         until(lambda: push(limited, client).status == 429, "the limit to be used up by HTTP")
-        assert socket.error("message", {"type": "note", "data": {}})["error"] == "rate_limit_exceeded"
+        assert socket.error("message", {"type": "echo", "data": {}})["error"] == "rate_limit_exceeded"
 
 
 def test_streams_tell_the_limit(limited, client):

@@ -31,6 +31,21 @@ struct Outbound {
         }
     }
 
+    /// Drops the first bytes: they have been sent.
+    mutating func skip(_ count: Int) {
+        var rest = count
+        while rest > 0, !segments.isEmpty {
+            let step = min(rest, segments[0].readableBytes)
+            segments[0].moveReaderIndex(forwardBy: step)
+            segmentBytes -= step
+            rest -= step
+            if segments[0].readableBytes == 0 { segments.removeFirst() }
+        }
+        buffer.moveReaderIndex(forwardBy: rest)
+        // What is left waits in the channel; it must not keep a large buffer for a few bytes.
+        if buffer.readableBytes < buffer.capacity / 2 { buffer = ByteBuffer(bytes: buffer.readableBytesView) }
+    }
+
     /// Takes what is there, in order.
     mutating func takeAll(_ write: (ByteBuffer) -> Void) {
         for segment in segments { write(segment) }
