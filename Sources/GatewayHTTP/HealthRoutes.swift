@@ -5,14 +5,14 @@ import Hummingbird
 /// How the gateway and its clients are (contract §7).
 enum HealthRoutes {
     static func add(to router: Router<APIContext>, gateway: Gateway) {
-        router.get("/health/gateway") { _, _ in
+        router.only(.get, "/health/gateway") { _, _ in
             let (isReady, json) = await gateway.gatewayHealth()
             return Response.json(isReady ? .ok : .serviceUnavailable, json)
         }
-        router.get("/mcp/stats") { _, _ in Response.json(.ok, await gateway.statistics()) }
+        router.only(.get, "/mcp/stats") { _, _ in Response.json(.ok, await gateway.statistics()) }
         // Both forms stand in the original documents.
-        router.get("/mcp/health/:client_id") { _, context in client(gateway, context) }
-        router.get("/mcp/health/client/:client_id") { _, context in client(gateway, context) }
+        router.only(.get, "/mcp/health/:client_id") { _, context in client(gateway, context) }
+        router.only(.get, "/mcp/health/client/:client_id") { _, context in client(gateway, context) }
     }
 
     private static func client(_ gateway: Gateway, _ context: APIContext) -> Response {

@@ -9,7 +9,7 @@ enum PageRoutes {
         add("/app.js", PackageResources.app_js, "text/javascript; charset=utf-8", to: router)
         add("/style.css", PackageResources.style_css, "text/css; charset=utf-8", to: router)
         add("/client.js", PackageResources.client_js, "text/javascript; charset=utf-8", to: router)
-        router.get("/favicon.ico") { _, _ in Response(status: .noContent) }
+        router.only(.get, "/favicon.ico") { _, _ in Response(status: .noContent) }
     }
 
     private static func add(_ path: String, _ bytes: [UInt8], _ type: String, to router: Router<APIContext>) {
@@ -21,7 +21,7 @@ enum PageRoutes {
         if let policy = HTTPField.Name("Referrer-Policy") { headers[policy] = "no-referrer" }
         if path == "/client.js", let any = HTTPField.Name("Access-Control-Allow-Origin") { headers[any] = "*" }
         let fixed = headers
-        router.get(RouterPath(path)) { _, _ in
+        router.only(.get, RouterPath(path)) { _, _ in
             Response(status: .ok, headers: fixed, body: ResponseBody(byteBuffer: body))
         }
     }

@@ -47,3 +47,21 @@ extension Response {
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 }
+
+extension Router {
+    /// A route that answers one method, and every other method with 405 and `Allow`.
+    func only(
+        _ method: HTTPRequest.Method, _ path: RouterPath,
+        use handler: @Sendable @escaping (Request, Context) async throws -> Response
+    ) {
+        on(path, method: method, use: handler)
+        let others: [HTTPRequest.Method] = [.get, .post, .put, .patch, .delete, .options]
+        for other in others where other != method {
+            on(path, method: other) { _, _ in
+                var response = Problems.response(.methodNotAllowed, "method_not_allowed", "use \(method.rawValue)")
+                response.headers[.allow] = method == .get ? "GET, HEAD" : method.rawValue
+                return response
+            }
+        }
+    }
+}

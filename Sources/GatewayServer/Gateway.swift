@@ -11,6 +11,7 @@ public final class Gateway: Sendable {
     let startedAt: Instant
     let directory: SessionDirectory
     let topics: TopicRegistry
+    let operations: OperationsLog
     let admission: Admission
     let originPolicy: OriginPolicy
     let logger: Logger
@@ -41,8 +42,10 @@ public final class Gateway: Sendable {
         group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
         directory = SessionDirectory(limit: settings.maxSessions)
         topics = TopicRegistry()
+        operations = OperationsLog(settings, now: startedAt)
         admission = Admission(settings)
-        originPolicy = OriginPolicy(allowed: settings.allowedOrigins, hosts: settings.hosts)
+        originPolicy = OriginPolicy(
+            allowed: settings.allowedOrigins, hosts: settings.hosts, publicHost: settings.publicHost)
         inboxList = OnceList()
     }
 
@@ -136,6 +139,7 @@ public final class Gateway: Sendable {
             for (handle, topics) in directory.sweep(step: step, now: now, limits: sessionLimits) {
                 for topic in topics { self.topics.reconcile(topic, handle) }
             }
+            operations.expire(now: now)
         }
     }
 
@@ -165,9 +169,25 @@ public final class Gateway: Sendable {
         return figures
     }
 
+    /// A carried connection has begun.
+    func connectionOpened(_ engine: ConnectionEngine, on loop: LoopState, address: SocketAddress?) {
+        loop.counters[Int(engine.transport.rawValue)].connections += 1
+        guard settings.logConnections else { return }
+        logger.info("connected", metadata: logMetadata(engine, address))
+    }
+
+    private func logMetadata(_ engine: ConnectionEngine, _ address: SocketAddress?) -> Logger.Metadata {
+        [
+            "transport": "\(engine.transport.name)", "client_id": "\(engine.clientName ?? "-")",
+            "address": "\(address?.ipAddress ?? "-")",
+        ]
+    }
+
     /// A carried connection has ended.
-    func connectionClosed(_ transport: Transport, on loop: LoopState, address: SocketAddress?) {
+    func connectionClosed(_ engine: ConnectionEngine, on loop: LoopState, address: SocketAddress?) {
+        let transport = engine.transport
         loop.counters[Int(transport.rawValue)].connections -= 1
+        if settings.logConnections { logger.info("disconnected", metadata: logMetadata(engine, address)) }
         admission.left(transport == .webSocket ? .webSocket : .eventStream, address: address)
     }
 }

@@ -47,7 +47,13 @@ public struct GatewaySettings: Sendable {
     /// Origins that browsers may connect from, beside the gateway's own.
     public var allowedOrigins: [String] = []
     public var maxJSONDepth = 64
-    public var routes: [Route] = [Route(pattern: "echo", handler: .echo)]
+    public var routes = [Route(pattern: "echo", handler: .echo), Route(pattern: "*", handler: .events)]
+    /// Operations that wait for back ends.
+    public var maxOperations = 10_000
+    public var maxOperationBytes = 64 << 20
+    public var maxOperationAge = Instant.Span.seconds(3600)
+    /// The name under which clients reach the gateway, when it differs from its address.
+    public var publicHost: String?
     public var nodeID = "node"
     /// Turns on `/mcp/echo` and `debug` events.
     public var debug = false
@@ -63,6 +69,8 @@ public struct Route: Equatable, Sendable {
         case echo
         /// To the subscribers of a topic.
         case topic(String)
+        /// Into the log of operations, for back ends that listen on `/mcp/events`.
+        case events
     }
 
     /// `*`, an exact type, or a beginning followed by `*`.

@@ -38,7 +38,7 @@ struct ConfigurationOptions: ParsableArguments {
         do throws(ConfigurationError) {
             return try GatewayConfiguration.load(sources)
         } catch {
-            throw CommandFailure("the configuration is not valid:\n\(error)", code: 2)
+            throw CommandFailure("the configuration is not valid:\n\(error)", code: 1)
         }
     }
 
@@ -63,10 +63,10 @@ struct ConfigurationOptions: ParsableArguments {
         let path = config ?? "gateway.yaml"
         guard let data = FileManager.default.contents(atPath: path) else {
             guard config != nil else { return nil }
-            throw CommandFailure("\(path): the configuration file is not there or cannot be read", code: 2)
+            throw CommandFailure("\(path): the configuration file is not there or cannot be read", code: 1)
         }
         guard let text = String(validating: data, as: UTF8.self) else {
-            throw CommandFailure("\(path): the configuration file is not UTF-8", code: 2)
+            throw CommandFailure("\(path): the configuration file is not UTF-8", code: 1)
         }
         return (path, text)
     }

@@ -14,6 +14,23 @@ struct MCPGateway: AsyncParsableCommand {
         version: Version.current,
         subcommands: [Serve.self, ShowConfiguration.self],
         defaultSubcommand: Serve.self)
+
+    /// Runs the command that the arguments name. Exit codes are the contract's: 0 done, 1 failed, 2 usage.
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            let code = exitCode(for: error)
+            guard code == .validationFailure else { exit(withError: error) }
+            Output.error(fullMessage(for: error))
+            exit(withError: ExitCode(2))
+        }
+    }
 }
 
 enum Version {

@@ -49,6 +49,10 @@ extension GatewaySettings {
         allowedOrigins = configuration.cors.origins
         maxJSONDepth = configuration.json.maxDepth
         routes = configuration.routes.map { GatewayServer.Route($0) }
+        maxOperations = configuration.operations.logMessages
+        maxOperationBytes = configuration.operations.logBytes
+        maxOperationAge = Instant.Span(configuration.operations.maxAge)
+        publicHost = configuration.listen.publicHost
         nodeID = configuration.cluster.nodeID
         debug = configuration.debug
         logConnections = configuration.logConnections || configuration.debug
@@ -66,6 +70,7 @@ extension GatewayServer.Route {
         switch route.handler {
         case .echo: self.init(pattern: pattern, handler: .echo)
         case .topic(let topic): self.init(pattern: pattern, handler: .topic(topic))
+        case .events: self.init(pattern: pattern, handler: .events)
         }
     }
 }

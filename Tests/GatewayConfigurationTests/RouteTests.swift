@@ -27,7 +27,7 @@ import Testing
         ("routes:\n  - echo", "2: routes[1]: expected {type: …, handler: …}, found `echo`"),
         (
             "routes:\n  - {type: a, handler: echo}\n  - {type: a}",
-            "3: routes[2]: `handler` is missing, expected echo or {topic: \"room:lobby\"}"
+            "3: routes[2]: `handler` is missing, expected echo, events or {topic: \"room:lobby\"}"
         ),
         (
             "routes:\n  - handler: echo",
@@ -35,7 +35,7 @@ import Testing
         ),
         (
             "routes:\n  - type: a\n    handler: ehco",
-            "3: routes[1].handler: expected echo or {topic: \"room:lobby\"}, found `ehco`"
+            "3: routes[1].handler: expected echo, events or {topic: \"room:lobby\"}, found `ehco`"
         ),
         ("routes:\n  - type: a\n    hanlder: echo", "3: routes[1]: unknown key hanlder; did you mean handler?"),
         (
@@ -44,7 +44,7 @@ import Testing
         ),
         (
             "routes:\n  - type: a\n    handler: {}",
-            "3: routes[1].handler: expected echo or {topic: \"room:lobby\"}, found a mapping"
+            "3: routes[1].handler: expected echo, events or {topic: \"room:lobby\"}, found a mapping"
         ),
         (
             "routes:\n  - type: a\n    handler: {topic: []}",

@@ -23,7 +23,7 @@ extension SettingKind where Value == [Route] {
 /// One entry of the routing table in its written form.
 private enum RouteEntry {
     private static let typeExpectation = "a message type, a prefix such as chat.* or \"*\""
-    private static let handlerExpectation = "echo or {topic: \"room:lobby\"}"
+    private static let handlerExpectation = "echo, events or {topic: \"room:lobby\"}"
 
     static func read(_ tree: SourceTree) throws(Mismatch) -> Route {
         guard case .mapping(let fields, _) = tree else { throw .expected("{type: …, handler: …}", found: tree) }
@@ -37,6 +37,7 @@ private enum RouteEntry {
         let handler =
             switch route.handler {
             case .echo: value("echo")
+            case .events: value("events")
             case .topic(let name): "{\(key("topic")): \(value(name))}"
             }
         return "{\(key("type")): \(value(route.type.text)), \(key("handler")): \(handler)}"
@@ -54,6 +55,8 @@ private enum RouteEntry {
         switch entry.value {
         case .scalar(let scalar) where scalar.text == "echo":
             return .echo
+        case .scalar(let scalar) where scalar.text == "events":
+            return .events
         case .mapping(let fields, _):
             do {
                 try rejectUnknown(fields, known: ["topic"])

@@ -16,7 +16,7 @@ extension SettingTable {
             "Name under which clients reach the gateway, when it differs", variables: ["PHX_HOST"]),
         Setting(
             "listen.event_loops", \.listen.eventLoops, .integer(0...256),
-            "Threads that carry connections; 0 means one for each core"),
+            "Threads that carry connections; 0 leaves one core to everything else"),
         Setting("listen.backlog", \.listen.backlog, .integer(1...65_535), "Connections that may wait to be accepted"),
         Setting(
             "listen.handshake_timeout", \.listen.handshakeTimeout, interval,
@@ -110,6 +110,14 @@ extension SettingTable {
         Setting(
             "session.offline_ttl", \.session.offlineTTL, .duration(.seconds(1)...(.seconds(30 * 86_400))),
             "How long a message waits for an absent client"),
+        Setting(
+            "operations.log_messages", \.operations.logMessages, .integer(1...1_000_000),
+            "Operations that wait for back ends; one more is refused"),
+        Setting(
+            "operations.log_bytes", \.operations.logBytes, .size(1 << 10...1 << 32), "Bytes that wait for back ends"),
+        Setting(
+            "operations.max_age", \.operations.maxAge, .duration(.seconds(1)...(.seconds(30 * 86_400))),
+            "How long an operation is kept"),
     ]
 
     private static let protection: [Setting] = [

@@ -1,4 +1,17 @@
 extension GatewayConfiguration {
+    /// Bounds of what waits for back ends that listen on `/mcp/events`.
+    public struct Operations: Sendable, Equatable {
+        /// Operations that wait; one more is refused as `overloaded`.
+        public var logMessages = 10_000
+        /// Bytes that wait.
+        public var logBytes = 64 << 20
+        /// How long an operation is kept.
+        public var maxAge: Duration = .seconds(3_600)
+
+        /// The defaults.
+        public init() {}
+    }
+
     /// Bounds of what is kept for each client.
     public struct Session: Sendable, Equatable {
         /// Messages in a session's log, for resuming.

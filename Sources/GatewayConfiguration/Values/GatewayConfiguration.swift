@@ -10,6 +10,8 @@ public struct GatewayConfiguration: Sendable, Equatable {
     public var transports = Transports()
     /// Bounds of what is kept for each client.
     public var session = Session()
+    /// Bounds of what waits for back ends.
+    public var operations = Operations()
     /// Where messages that must survive are kept.
     public var storage = Storage()
     /// How fast a client may send.
@@ -21,7 +23,9 @@ public struct GatewayConfiguration: Sendable, Equatable {
     /// Bounds of JSON input.
     public var json = JSON()
     /// What becomes of a client's message that names no recipient; the first match decides.
-    public var routes: [Route] = [Route(type: .exact("echo"), handler: .echo)]
+    public var routes: [Route] = [
+        Route(type: .exact("echo"), handler: .echo), Route(type: .any, handler: .events),
+    ]
     /// What this node is called among others.
     public var cluster = Cluster()
     /// What is written to the log, and how.
@@ -51,7 +55,7 @@ extension GatewayConfiguration {
         public var hosts = ["127.0.0.1", "::1"]
         /// The name under which clients reach the gateway, when it differs.
         public var publicHost: String?
-        /// Threads that carry connections; 0 means one for each core.
+        /// Threads that carry connections; 0 leaves one core to everything else.
         public var eventLoops = 0
         /// Connections that may wait to be accepted.
         public var backlog = 4096

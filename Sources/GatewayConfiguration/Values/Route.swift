@@ -16,6 +16,8 @@ public struct Route: Sendable, Equatable {
         case echo
         /// Everyone subscribed to this topic.
         case topic(String)
+        /// Into the log of operations, for back ends that listen on `/mcp/events`.
+        case events
     }
 
     /// Which types the entry applies to.

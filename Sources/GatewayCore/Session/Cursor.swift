@@ -52,6 +52,8 @@ public struct TransportSwitch: Hashable, Sendable {
     public enum Reason: String, Sendable {
         /// A better transport has come.
         case preferred
+        /// A message asked for the other transport.
+        case requested
         /// The client asked to go on from a place of its own on another transport.
         case resumed
         /// The last connection of the active transport has gone.

@@ -31,6 +31,8 @@ public final class Message: Sendable {
     public let priority: Priority
     /// Whether it waits for an absent client and is delivered until it is done.
     public let isDurable: Bool
+    /// The transport that the sender would like; `nil` leaves it to the gateway.
+    public let transport: Transport?
     /// When it was accepted: the beginning of its latency.
     public let acceptedAt: Instant
     /// After this point it is not delivered any more.
@@ -38,7 +40,7 @@ public final class Message: Sendable {
 
     public init(
         tail: ByteBuffer, idOffset: Int, idLength: Int, topic: String?, event: String?, priority: Priority,
-        isDurable: Bool, acceptedAt: Instant, expiresAt: Instant
+        isDurable: Bool, transport: Transport? = nil, acceptedAt: Instant, expiresAt: Instant
     ) {
         self.tail = tail
         self.idOffset = idOffset
@@ -47,6 +49,7 @@ public final class Message: Sendable {
         self.event = event
         self.priority = priority
         self.isDurable = isDurable
+        self.transport = transport
         self.acceptedAt = acceptedAt
         self.expiresAt = expiresAt
     }

@@ -30,6 +30,15 @@ extension Session {
         completeHandover(wakes: &wakes)
     }
 
+    /// A message would like another transport: the whole session switches, so that order spans all, if there is a
+    /// connection of that kind.
+    mutating func prefer(_ transport: Transport, wakes: inout WakeSet) {
+        guard handover == nil, let activeTransport, activeTransport != transport,
+            cursors.contains(where: { $0.transport == transport && $0.role == .standby })
+        else { return }
+        beginHandover(to: transport, reason: .requested, start: nil, wakes: &wakes)
+    }
+
     /// Starts the new connections if nothing is under way on the old ones any more.
     mutating func completeHandover(wakes: inout WakeSet) {
         guard let handover else { return }

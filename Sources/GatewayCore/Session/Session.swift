@@ -84,6 +84,7 @@ public struct Session: Sendable {
             return .full
         }
         let sequence = log.append(message)
+        if let wanted = message.transport { prefer(wanted, wakes: &wakes) }
         var deliveredBy: Transport?
         for index in cursors.indices where cursors[index].delivers {
             cursors[index].pendingBytes += message.cost
@@ -101,7 +102,7 @@ public struct Session: Sendable {
     /// - Returns: `false` if that would lose a durable message that has never been delivered to an absent client.
     private mutating func makeRoom(for message: Message, limits: SessionLimits) -> Bool {
         while log.count >= limits.logMessages || log.bytes + message.cost > limits.logBytes, let first = log.first {
-            if cursors.isEmpty, first.isDurable, log.oldest >= delivered {
+            if limits.keepsUndelivered || cursors.isEmpty && first.isDurable, log.oldest >= delivered {
                 // The client is absent and has a right to this one: the bounds of the offline queue hold.
                 return log.count < limits.offlineMessages && log.bytes + message.cost <= limits.offlineBytes
             }
@@ -138,13 +139,18 @@ public struct Session: Sendable {
     /// - Parameters:
     ///   - flushed: everything before this sequence, among what was handed out earlier, has reached the kernel.
     ///   - maxMessages, maxBytes: how much at most; at least one message is handed out if both are above 0.
+    ///   - notice: a switch that the connection has not been told of; it comes before the messages.
     public mutating func take(
         _ connection: ConnectionID, flushed: Int, maxMessages: Int, maxBytes: Int, limits: SessionLimits, now: Instant,
-        into batch: inout [Delivery], wakes: inout WakeSet
+        into batch: inout [Delivery], notice: inout TransportSwitch?, wakes: inout WakeSet
     ) -> TakeResult {
         guard let index = cursors.firstIndex(where: { $0.connection == connection }) else { return .unknown }
         cursors[index].wakeRequested = false
         noteFlushed(index, before: flushed, now: now, wakes: &wakes)
+        if cursors[index].notice != nil {
+            notice = cursors[index].notice
+            cursors[index].notice = nil
+        }
         guard cursors[index].delivers else { return .standby }
         if cursors[index].position < log.oldest {
             return .fellBehind(from: cursors[index].position, to: log.oldest - 1)
@@ -167,13 +173,6 @@ public struct Session: Sendable {
         messagesSent += taken
         if taken > 0 { lastActivity = now }
         return position < log.next ? .more : .drained
-    }
-
-    /// Takes the notice of a switch that a connection has not been told of.
-    public mutating func takeNotice(_ connection: ConnectionID) -> TransportSwitch? {
-        guard let index = cursors.firstIndex(where: { $0.connection == connection }) else { return nil }
-        defer { cursors[index].notice = nil }
-        return cursors[index].notice
     }
 
     /// A connection reports how far its bytes have reached the kernel.
@@ -245,6 +244,11 @@ public struct Session: Sendable {
     }
 
     // MARK: - Age
+
+    /// Frees messages that were accepted before `time`.
+    public mutating func trim(acceptedBefore time: Instant) {
+        while let first = log.first, first.acceptedAt < time { log.removeFirst() }
+    }
 
     /// Frees what has outlived its time.
     /// - Returns: whether the whole session can be forgotten.

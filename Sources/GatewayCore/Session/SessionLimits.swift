@@ -19,5 +19,8 @@ public struct SessionLimits: Equatable, Sendable {
     /// Topics that one client may be subscribed to.
     public var maxTopics = 100
 
+    /// Whether a message that no connection has delivered is kept in any case, so that a new one is refused instead.
+    public var keepsUndelivered = false
+
     public init() {}
 }

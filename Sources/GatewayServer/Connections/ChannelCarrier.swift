@@ -56,10 +56,10 @@ final class ChannelCarrier: LoopMember, ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         loop.begin()
+        gateway.connectionClosed(engine, on: loop, address: context.remoteAddress)
         engine.closed()
         loop.leave(self)
         loop.dispatchWakes(except: nil)
-        gateway.connectionClosed(engine.transport, on: loop, address: context.remoteAddress)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

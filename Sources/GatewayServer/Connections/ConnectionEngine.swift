@@ -23,6 +23,8 @@ class ConnectionEngine {
     var id = ConnectionID(loop: 0, slot: 0, generation: 0)
     /// The client's session, once the connection is a cursor over it.
     private(set) var handle: SessionHandle?
+    /// The bounds of that session.
+    private var limits: SessionLimits { handle === gateway.operations.handle ? gateway.operations.limits : gateway.sessionLimits }
     private(set) var epochText = EpochText(Epoch(0))
     /// Topics that this connection has asked for.
     private(set) var claims: [String] = []
@@ -31,6 +33,8 @@ class ConnectionEngine {
     /// The sequence behind the last message whose bytes the kernel has.
     private(set) var flushedBefore = 0
     var verdict = Verdict.open
+    /// When the connection became a cursor.
+    private var attachedAt = Instant.zero
 
     /// How much is written to one connection before others have their turn.
     static let maxBatchMessages = 256
@@ -69,8 +73,9 @@ class ConnectionEngine {
     /// - Returns: whether there is more.
     final func drain() -> Bool {
         guard let handle, verdict == .open else { return false }
-        let result = take(handle, maxMessages: Self.maxBatchMessages)
-        if result == .standby || !loop.batch.isEmpty, let notice = takeNotice(handle) { write(notice) }
+        var notice: TransportSwitch?
+        let result = take(handle, maxMessages: Self.maxBatchMessages, &notice)
+        if let notice { write(notice) }
         if !loop.batch.isEmpty { writeBatch() }
         switch result {
         case .more: return true
@@ -83,7 +88,9 @@ class ConnectionEngine {
     /// There is something to take, but the peer does not read: make sure that not too much waits.
     final func stalled() {
         guard let handle, verdict == .open else { return }
-        if case .fellBehind(let from, let to) = take(handle, maxMessages: 0) { fellBehind(from: from, to: to) }
+        var notice: TransportSwitch?
+        if case .fellBehind(let from, let to) = take(handle, maxMessages: 0, &notice) { fellBehind(from: from, to: to) }
+        if let notice { write(notice) }
     }
 
     // MARK: - What an engine does its own way
@@ -102,14 +109,16 @@ class ConnectionEngine {
 
     // MARK: - Session
 
-    private func take(_ handle: SessionHandle, maxMessages: Int) -> Session.TakeResult {
+    private func take(
+        _ handle: SessionHandle, maxMessages: Int, _ notice: inout TransportSwitch?
+    ) -> Session.TakeResult {
         loop.batch.removeAll(keepingCapacity: true)
         let now = loop.now
-        let limits = gateway.sessionLimits
+        let limits = limits
         return handle.session.withLock {
             $0.take(
                 id, flushed: flushedBefore, maxMessages: maxMessages, maxBytes: Self.maxBatchBytes, limits: limits,
-                now: now, into: &loop.batch, wakes: &loop.context.wakes)
+                now: now, into: &loop.batch, notice: &notice, wakes: &loop.context.wakes)
         }
     }
 
@@ -122,17 +131,14 @@ class ConnectionEngine {
                 writeGap(from: delivery.sequence, to: delivery.sequence, reason: "expired")
             } else {
                 write(delivery.message, sequence: delivery.sequence)
-                latency &+= now.nanoseconds &- delivery.message.acceptedAt.nanoseconds
+                // Waiting for an absent client is no latency of the gateway.
+                latency &+= now.nanoseconds &- max(delivery.message.acceptedAt, attachedAt).nanoseconds
             }
             takenBefore = delivery.sequence + 1
         }
         loop.counters[Int(transport.rawValue)].sent(
             loop.batch.count, bytes: loop.outbound.count - before, latency: .init(nanoseconds: latency), now: now)
         loop.batch.removeAll(keepingCapacity: true)
-    }
-
-    private func takeNotice(_ handle: SessionHandle) -> TransportSwitch? {
-        handle.session.withLock { $0.takeNotice(id) }
     }
 
     private func write(_ notice: TransportSwitch) {
@@ -142,6 +148,32 @@ class ConnectionEngine {
             writer.member("reason", notice.reason.rawValue)
         }
         write(event: "transport_switched", data: data, sequence: takenBefore - 1)
+    }
+
+    /// What the log calls the client.
+    var clientName: String? { handle?.clientID.text }
+
+    /// Becomes one more cursor over the log of operations.
+    final func attachToOperations(_ request: Session.AttachRequest) -> Session.Attachment {
+        let operations = gateway.operations
+        let now = loop.now
+        let (attachment, epoch) = operations.handle.session.withLock { session in
+            (
+                session.attach(request, limits: operations.limits, now: now, wakes: &loop.context.wakes), session.epoch
+            )
+        }
+        take(operations.handle, epoch, attachment)
+        return attachment
+    }
+
+    /// Notes whose cursor the connection is now.
+    private func take(_ handle: SessionHandle, _ epoch: Epoch, _ attachment: Session.Attachment) {
+        self.handle = handle
+        attachedAt = loop.now
+        epochText = EpochText(epoch)
+        takenBefore = attachment.nextSequence - attachment.replayed
+        flushedBefore = takenBefore
+        claims += attachment.inheritedTopics
     }
 
     /// Becomes a cursor over the client's session.
@@ -163,11 +195,7 @@ class ConnectionEngine {
             return (handle, outcome, session.epoch)
         }
         guard let (handle, outcome, epoch) = result else { return nil }
-        self.handle = handle
-        epochText = EpochText(epoch)
-        takenBefore = outcome.attachment.nextSequence - outcome.attachment.replayed
-        flushedBefore = takenBefore
-        claims += outcome.attachment.inheritedTopics
+        take(handle, epoch, outcome.attachment)
         for topic in outcome.attachment.abandonedTopics { gateway.topics.reconcile(topic, handle) }
         return outcome
     }

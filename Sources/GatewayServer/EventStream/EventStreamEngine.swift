@@ -5,7 +5,8 @@ import WireJSON
 
 /// What a client asked for with `GET /mcp/sse`.
 struct EventStreamRequest: Sendable {
-    var clientID: ClientID
+    /// Whose stream it is; `nil` for the operations that back ends read.
+    var clientID: ClientID?
     var resume = ResumePoint.none
     var topics: [String] = []
     /// `delivery=all`
@@ -18,6 +19,9 @@ struct EventStreamRequest: Sendable {
 /// An event stream (contract §4).
 final class EventStreamEngine: ConnectionEngine {
     private let request: EventStreamRequest
+
+    override var clientName: String? { (request.clientID ?? OperationsLog.name).text }
+
     private var lastWrite = Instant.zero
     private var nextHeartbeat = Instant.zero
     /// The sequence that the client's last event id names.
@@ -33,9 +37,16 @@ final class EventStreamEngine: ConnectionEngine {
         var attachRequest = Session.AttachRequest(connection: id, transport: .eventStream)
         attachRequest.resume = request.resume
         attachRequest.isIndependent = request.isIndependent
-        guard let (attachment, _) = attach(request.clientID, attachRequest) else {
-            // The request was checked before; only the number of sessions can have changed since.
-            return refuse(.tooManySessions)
+        let attachment: Session.Attachment
+        if let client = request.clientID {
+            guard let outcome = attach(client, attachRequest) else {
+                // The request was checked before; only the number of sessions can have changed since.
+                return refuse(.tooManySessions)
+            }
+            attachment = outcome.attachment
+        } else {
+            attachRequest.isIndependent = true
+            attachment = attachToOperations(attachRequest)
         }
         var refused: Problem?
         for topic in request.topics {
@@ -190,7 +201,7 @@ final class EventStreamEngine: ConnectionEngine {
 
     private func connectedData(_ attachment: Session.Attachment) -> [UInt8] {
         JSONWriter.object { writer in
-            writer.member("client_id", request.clientID.text)
+            writer.member("client_id", (request.clientID ?? OperationsLog.name).text)
             writer.member("transport", transport.name)
             writer.member("epoch", epochText.text)
             writer.member("next_sequence", attachment.nextSequence)

@@ -61,6 +61,9 @@ extension Gateway {
             case "/mcp/messages" where request.service == .http:
                 try allow([.POST], request)
                 return .answer(try messages(request, loop).adding(cors))
+            case "/mcp/events" where request.service == .http:
+                try allow([.GET], request)
+                return .stream(try operationStream(request, cors, loop), .eventStream)
             case "/mcp/push" where request.service != .webSocket:
                 try allow([.POST], request)
                 return .answer(try push(request, loop).adding(cors))
@@ -115,14 +118,12 @@ extension Gateway {
         _ request: FrontRequest, _ cors: HTTPHeaders, _ loop: LoopState
     ) throws(Problem) -> EventStreamEngine {
         guard currentPhase == .serving else { throw .draining }
-        var stream = EventStreamRequest(clientID: try clientID(request))
+        let client = try clientID(request)
+        var stream = EventStreamRequest(clientID: client)
         if let id = request.head.headers.first(name: "last-event-id") ?? request.target["last_event_id"] {
             stream.resume = ResumePoint(text: id)
         }
-        if let resume = request.target["resume"] {
-            guard resume == "auto" else { throw .badRequest("resume can only be auto") }
-            if stream.resume == .none { stream.resume = .automatic }
-        }
+        try automatic(request, &stream)
         if let topics = request.target["topics"] {
             stream.topics = topics.split(separator: ",").map(String.init)
             guard stream.topics.allSatisfy(Name.isValid) else { throw .badRequest("a topic must have " + Name.rule) }
@@ -133,7 +134,27 @@ extension Gateway {
         stream.isIndependent = request.target["delivery"] == "all"
         stream.wantsDebug = request.target["debug"] == "true" && settings.debug
         stream.extraHeaders = cors.map { ($0.name, $0.value) }
-        guard directory.findOrBegin(stream.clientID, now: loop.now) != nil else { throw .tooManySessions }
+        guard directory.findOrBegin(client, now: loop.now) != nil else { throw .tooManySessions }
+        return EventStreamEngine(stream, loop: loop)
+    }
+
+    private func automatic(_ request: FrontRequest, _ stream: inout EventStreamRequest) throws(Problem) {
+        guard let resume = request.target["resume"] else { return }
+        guard resume == "auto" else { throw .badRequest("resume can only be auto") }
+        if stream.resume == .none { stream.resume = .automatic }
+    }
+
+    /// `GET /mcp/events`: what clients sent and no other route took, for back ends.
+    private func operationStream(
+        _ request: FrontRequest, _ cors: HTTPHeaders, _ loop: LoopState
+    ) throws(Problem) -> EventStreamEngine {
+        guard currentPhase == .serving else { throw .draining }
+        var stream = EventStreamRequest(clientID: nil)
+        if let id = request.head.headers.first(name: "last-event-id") ?? request.target["last_event_id"] {
+            stream.resume = ResumePoint(text: id)
+        }
+        try automatic(request, &stream)
+        stream.extraHeaders = cors.map { ($0.name, $0.value) }
         return EventStreamEngine(stream, loop: loop)
     }
 
@@ -230,12 +251,8 @@ extension Gateway {
         if case .refused(let wait) = decision {
             return APIResponse.problem(.rateLimited(retryAfter: wait.roundedUpSeconds)).adding(rateHeaders(usage, now))
         }
-        let message = try accept(parsed, from: handle, &loop.context)
-        let body = JSONWriter.object { writer in
-            writer.member("id", message.id)
-            writer.member("operation_id", message.id)
-        }
-        return APIResponse.json(.accepted, body).adding(rateHeaders(usage, now))
+        let accepted = try accept(parsed, from: handle, &loop.context)
+        return APIResponse.json(.accepted, accepted.json(accepted.operation)).adding(rateHeaders(usage, now))
     }
 
     /// The state of a client's rate limit (contract §7).

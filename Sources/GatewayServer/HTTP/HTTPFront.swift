@@ -248,7 +248,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
             return respond(.problem(problem), closing: true)
         }
         phase = .ended
-        loop.counters[Int(engine.transport.rawValue)].connections += 1
+        gateway.connectionOpened(engine, on: loop, address: context.remoteAddress)
         let carrier = ChannelCarrier(engine, loop: loop)
         loop.replace(self, with: carrier, visitAt: loop.now + LoopState.tick)
         let pipeline = context.pipeline.syncOperations

@@ -5,11 +5,14 @@ import NIOHTTP1
 struct OriginPolicy: Sendable {
     private let listed: Set<String>
     private let allowsLoopback: Bool
+    private let publicHost: String?
 
     /// - Parameters:
     ///   - allowed: origins of the key `cors.origin`.
     ///   - hosts: the addresses that the gateway is bound to; if all are loopback, pages of this machine may connect.
-    init(allowed: [String], hosts: [String]) {
+    ///   - publicHost: the name under which clients reach the gateway, when it differs.
+    init(allowed: [String], hosts: [String], publicHost: String?) {
+        self.publicHost = publicHost?.lowercased()
         listed = Set(allowed.map { $0.lowercased() })
         allowsLoopback = hosts.allSatisfy { Self.isLoopback(host: $0) }
     }
@@ -33,6 +36,7 @@ struct OriginPolicy: Sendable {
         {
             return .allowed(origin)
         }
+        if let publicHost, host == publicHost { return .allowed(origin) }
         return allowsLoopback && Self.isLoopback(host: host) ? .allowed(origin) : .refused
     }
 

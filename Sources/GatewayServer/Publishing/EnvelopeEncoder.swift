@@ -20,6 +20,7 @@ struct EnvelopeEncoder {
         var priority = Priority.normal
         var isDurable = false
         var expiresAt = Instant.distantFuture
+        var transport: Transport?
     }
 
     /// Encodes one message.
@@ -75,7 +76,8 @@ struct EnvelopeEncoder {
         }
         return Message(
             tail: tail, idOffset: idOffset, idLength: idLength, topic: content.topic, event: content.event,
-            priority: content.priority, isDurable: content.isDurable, acceptedAt: now, expiresAt: content.expiresAt)
+            priority: content.priority, isDurable: content.isDurable, transport: content.transport, acceptedAt: now,
+            expiresAt: content.expiresAt)
     }
 }
 

@@ -10,6 +10,8 @@ public struct Problem: Error, Equatable, Sendable {
     public let reason: String
     /// Seconds after which the same may succeed; `nil` if waiting does not help.
     public let retryAfter: Int?
+    /// The fields that are missing, for `missing_fields`.
+    private var fields: [String] = []
     /// The value of `Allow` that goes with 405.
     public private(set) var allowedMethods = ""
 
@@ -27,6 +29,9 @@ public struct Problem: Error, Equatable, Sendable {
             writer.member("reason", reason)
             writer.key("retry_after")
             if let retryAfter { writer.value(retryAfter) } else { writer.null() }
+            guard !fields.isEmpty else { return }
+            writer.key("fields")
+            writer.array { writer in fields.forEach { writer.value($0) } }
         }
     }
 
@@ -38,7 +43,9 @@ public struct Problem: Error, Equatable, Sendable {
 
     static func invalidMessage(_ reason: String) -> Problem { Problem(422, "invalid_message", reason) }
     static func missingFields(_ names: [String]) -> Problem {
-        Problem(422, "invalid_message", "missing_fields: " + names.joined(separator: ", "))
+        var problem = Problem(422, "invalid_message", "missing_fields")
+        problem.fields = names
+        return problem
     }
     static func badRequest(_ reason: String) -> Problem { Problem(400, "bad_request", reason) }
     static let clientIDRequired = Problem(
@@ -51,9 +58,4 @@ public struct Problem: Error, Equatable, Sendable {
     static let tooManySessions = Problem(
         503, "overloaded", "the gateway holds as many sessions as session.max_sessions allows", retryAfter: 30)
     static let draining = Problem(503, "overloaded", "the gateway is shutting down", retryAfter: 5)
-    static func noRoute(_ type: String) -> Problem {
-        Problem(
-            422, "invalid_message",
-            "no route for type \"\(type)\": give `to` or `topic`, or add a route to the configuration")
-    }
 }

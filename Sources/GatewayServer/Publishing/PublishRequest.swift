@@ -18,6 +18,8 @@ struct PublishRequest {
     private(set) var isBroadcast = false
     private(set) var isDurable: Bool?
     private(set) var timeToLive: Instant.Span?
+    /// The transport that the sender would like; `nil` for `auto`.
+    private(set) var transport: Transport?
     private(set) var hasLineBreaks = false
 
     /// The longest list of `client_ids`.
@@ -107,8 +109,10 @@ struct PublishRequest {
         } else if bytes.isString(key, "timeout") {
             _ = try milliseconds("timeout", &scanner)
         } else if bytes.isString(key, "transport") {
-            guard try decoded("transport", &scanner) == "auto" else {
-                throw Problem.invalidMessage("transport can only be auto so far")
+            let text = try decoded("transport", &scanner)
+            transport = Transport.allCases.first { $0.name == text }
+            guard transport != nil || text == "auto" else {
+                throw Problem.invalidMessage("transport must be auto, websocket or http_sse")
             }
         } else {
             _ = try scanner.value()

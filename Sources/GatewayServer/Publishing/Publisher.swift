@@ -11,6 +11,21 @@ struct PublishContext {
     var wakes: WakeSet
 }
 
+/// A client's message that was taken.
+struct Accepted {
+    let message: Message
+    /// Its place in the log of operations, if it went there.
+    var operation: EventID?
+
+    /// The answer: `{id, operation_id}`. What went to other clients is its own operation.
+    func json(_ operation: EventID?) -> [UInt8] {
+        JSONWriter.object { writer in
+            writer.member("id", message.id)
+            writer.member("operation_id", operation?.description ?? message.id)
+        }
+    }
+}
+
 /// Who received a message.
 struct PublishOutcome: Equatable, Sendable {
     struct Recipient: Equatable, Sendable {
@@ -98,9 +113,10 @@ extension Gateway {
             return outcome
         }
         var recipients: [ClientID] = []
+        var seen: Set<ClientID> = []
         for text in request.clientIDs ?? [request.clientID ?? ""] {
             guard let id = ClientID(text) else { throw .invalidClientID }
-            recipients.append(id)
+            if seen.insert(id).inserted { recipients.append(id) }
         }
         let message = encode(request, data: data, topic: nil, from: nil, isDurable: true, &context)
         var outcome = PublishOutcome(id: message.id)
@@ -112,7 +128,7 @@ extension Gateway {
     /// Takes a message from a client and lets it go where it belongs (contract §10).
     func accept(
         _ request: PublishRequest, from sender: SessionHandle, channel: String? = nil, _ context: inout PublishContext
-    ) throws(Problem) -> Message {
+    ) throws(Problem) -> Accepted {
         guard let type = request.type, let data = request.data else {
             throw .missingFields([request.type == nil ? "type" : nil, request.data == nil ? "data" : nil].compactMap { $0 })
         }
@@ -124,22 +140,32 @@ extension Gateway {
             var outcome = PublishOutcome(id: message.id)
             try send(message, to: recipient, &outcome, &context)
             if case .refused = outcome.results.first?.fate { throw .queueFull(recipient) }
-            return message
+            return Accepted(message: message)
         }
         if let topic = request.topic {
             let message = encode(request, data: data, topic: topic, from: from, isDurable: false, &context)
             _ = send(message, toTopic: topic, &context)
-            return message
+            return Accepted(message: message)
         }
         let name = JSONText.decode(request.bytes[type])
-        switch settings.routes.first(where: { $0.matches(name) })?.handler ?? channel.map(Route.Handler.topic) {
-        case nil: throw .noRoute(name)
-        case .echo: return echo(request, data: data, to: sender, &context)
+        switch handler(ofType: name, channel: channel) {
+        case .echo: return Accepted(message: echo(request, data: data, to: sender, &context))
+        case .events:
+            let message = encode(request, data: data, topic: nil, from: from, isDurable: true, &context)
+            return Accepted(message: message, operation: try operations.append(message, &context))
         case .topic(let topic):
             let message = encode(request, data: data, topic: topic, from: from, isDurable: false, &context)
             _ = send(message, toTopic: topic, &context)
-            return message
+            return Accepted(message: message)
         }
+    }
+
+    /// The first route that takes the type. What is pushed on a topic's own channel goes to the topic before it goes to
+    /// the route for everything.
+    private func handler(ofType type: String, channel: String?) -> Route.Handler {
+        let route = settings.routes.first { $0.matches(type) }
+        if let channel, route == nil || route?.pattern == "*" { return .topic(channel) }
+        return route?.handler ?? .events
     }
 
     private func echo(
@@ -164,6 +190,7 @@ extension Gateway {
         content.from = from
         content.event = request.event
         content.priority = request.priority
+        content.transport = request.transport
         content.isDurable = request.isDurable ?? isDurable
         if let timeToLive = request.timeToLive { content.expiresAt = context.now + timeToLive }
         return EnvelopeEncoder.encode(

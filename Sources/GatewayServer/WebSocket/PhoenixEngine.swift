@@ -20,7 +20,8 @@ final class PhoenixEngine: SocketEngine {
     private var resumeFromQuery: ResumePoint
     private let isIndependent: Bool
     private var channels: PhoenixChannels
-    private var hasGateway = false
+    /// The channel of the whole session, while it is joined.
+    private var gatewayChannel: PhoenixChannels.Channel?
     /// Sequences that went out on their own topics before the gateway channel was joined.
     private var alreadyHad = 0..<0
     /// Topics that were joined when `alreadyHad` ended.
@@ -35,9 +36,13 @@ final class PhoenixEngine: SocketEngine {
         super.init(opening: opening, limits: loop.gateway.settings.webSocket, loop: loop)
     }
 
+    override var clientName: String? { clientID?.text }
+
     // MARK: - Receiving
 
     override func receivedBinary(_ bytes: UnsafeRawBufferPointer) {
+        // V1 has no binary form; some of its clients send their JSON in binary frames, as Phoenix lets them.
+        guard version == .v2 else { return receivedText(bytes) }
         loop.counters[Int(transport.rawValue)].failed(now: loop.now)
         close(.unsupportedData, "binary messages are not supported yet", reconnect: .now)
     }
@@ -127,9 +132,13 @@ final class PhoenixEngine: SocketEngine {
         }
         do throws(Problem) {
             let request = try PublishRequest(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
-            let message = try gateway.accept(
+            let accepted = try gateway.accept(
                 request, from: handle, channel: topic == WellKnownTopic.gateway ? nil : topic, &loop.context)
-            replyAccepted(incoming, message)
+            if let operation = accepted.operation {
+                reply(incoming, isError: false, accepted.json(operation))
+            } else {
+                replyAccepted(incoming, accepted.message)
+            }
         } catch {
             reply(incoming, error)
         }
@@ -187,6 +196,7 @@ final class PhoenixEngine: SocketEngine {
         // V1 clients cannot tell an old channel's close from the new one's: they get it first.
         if let old, version == .v1 { pushClose(old) }
         channels.joined(topic, joinRef: Array(incoming.joinRef))
+        if topic == WellKnownTopic.gateway { gatewayChannel = channels.channel(topic) }
         reply(incoming, isError: false, joinResponse(attachment))
         if let old, version == .v2 { pushClose(old) }
         // What waits leaves right behind the reply.
@@ -202,7 +212,7 @@ final class PhoenixEngine: SocketEngine {
         request.acknowledges = parameters.acknowledges
         request.isIndependent = isIndependent || parameters.isIndependent
         let attachment: Session.Attachment
-        if isGateway, handle != nil, !hasGateway {
+        if isGateway, handle != nil, gatewayChannel == nil {
             alreadyHadTopics = channels.all.map(\.topic)
             guard let result = attach(client, request, promoting: true) else { throw .tooManySessions }
             (attachment, alreadyHad) = result
@@ -220,7 +230,6 @@ final class PhoenixEngine: SocketEngine {
             attachment = presentPlace()
         }
         clientID = client
-        if isGateway { hasGateway = true }
         if let room = parameters.room { try claim(WellKnownTopic.room(room)) }
         for name in parameters.topics { try claim(name) }
         if !isGateway { try claim(topic) }
@@ -250,7 +259,7 @@ final class PhoenixEngine: SocketEngine {
         if channel.topic == WellKnownTopic.gateway {
             let own = Set(channels.all.map(\.topic))
             for topic in claims where !own.contains(topic) { unclaim(topic) }
-            hasGateway = false
+            gatewayChannel = nil
             if let handle, !channels.isEmpty { continueWithTopics(handle) }
         } else {
             unclaim(channel.topic)
@@ -290,15 +299,17 @@ final class PhoenixEngine: SocketEngine {
     // MARK: - Writing
 
     override func write(_ message: Message, sequence: Int) {
-        var topic = WellKnownTopic.gateway
-        if let own = message.topic, channels.contains(own) {
-            if alreadyHad.contains(sequence), alreadyHadTopics.contains(own) { return }
-            topic = own
-        } else if !hasGateway {
-            return
+        if let topic = message.topic, let own = channels.channel(topic) {
+            if alreadyHad.contains(sequence), alreadyHadTopics.contains(topic) { return }
+            push(message, sequence, on: own)
+        } else if let gatewayChannel {
+            push(message, sequence, on: gatewayChannel)
         }
+    }
+
+    private func push(_ message: Message, _ sequence: Int, on channel: PhoenixChannels.Channel) {
         PushWriter.write(
-            message, sequence: sequence, topic: topic, version: version, epoch: epochText, to: &loop.outbound)
+            message, sequence: sequence, channel: channel, version: version, epoch: epochText, to: &loop.outbound)
     }
 
     override func write(event: String, data: [UInt8], sequence: Int) {
@@ -307,7 +318,7 @@ final class PhoenixEngine: SocketEngine {
     }
 
     override func writeGap(from: Int, to: Int, reason: String) {
-        guard hasGateway else { return }
+        guard gatewayChannel != nil else { return }
         let data = JSONWriter.object { writer in
             writer.member("from", from)
             writer.member("to", to)
@@ -333,8 +344,8 @@ final class PhoenixEngine: SocketEngine {
 
     private func push(topic: String, event: String, payload: [UInt8]) {
         PhoenixWriter.appendPush(
-            version, joinRef: PhoenixWriter.null, ref: PhoenixWriter.null, topic: topic, event: event, payload: payload,
-            to: &loop.text)
+            version, joinRef: channels.channel(topic)?.joinRef ?? PhoenixWriter.null, ref: PhoenixWriter.null,
+            topic: topic, event: event, payload: payload, to: &loop.text)
         writeText()
     }
 

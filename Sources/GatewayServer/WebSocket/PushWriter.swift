@@ -3,18 +3,19 @@ import NIOCore
 import PhoenixProtocol
 import WebSocketProtocol
 
-/// Writes a message as a Phoenix broadcast in a text frame: the frame's header and the client's own numbers around the
+/// Writes a message as a Phoenix push in a text frame: the frame's header and the client's own numbers around the
 /// bytes that all subscribers share.
 enum PushWriter {
     static func write(
-        _ message: Message, sequence: Int, topic: String, version: PhoenixVersion, epoch: EpochText,
+        _ message: Message, sequence: Int, channel: PhoenixChannels.Channel, version: PhoenixVersion, epoch: EpochText,
         to outbound: inout Outbound
     ) {
+        let topic = channel.topic
         let tail = message.tail
         let event = message.event
         let isShared = tail.readableBytes >= Outbound.shareFrom
         let envelope = 24 + epoch.count + decimalLength(sequence) + tail.readableBytes
-        let frame = topic.utf8.count + (event?.utf8.count ?? 7) + envelope + (version == .v2 ? 18 : 45)
+        let frame = topic.utf8.count + (event?.utf8.count ?? 7) + envelope + (version == .v2 ? 14 + channel.joinRef.count : 45)
         let headerSize = FrameHeader.size(frame)
         let inlineSize = headerSize + frame - (isShared ? tail.readableBytes + 1 : 0)
 
@@ -22,7 +23,10 @@ enum PushWriter {
             FrameHeader.write(.text, count: frame, to: target.baseAddress!)
             var out = RawWriter(target.baseAddress! + headerSize)
             switch version {
-            case .v2: out.put("[null,null,\"")
+            case .v2:
+                out.put("[")
+                channel.joinRef.withUnsafeBytes { out.put($0) }
+                out.put(",null,\"")
             case .v1: out.put("{\"topic\":\"")
             }
             out.put(text: topic)

@@ -1,0 +1,31 @@
+import GatewayCore
+import NIOCore
+
+extension Message {
+    /// A message as a publisher would have encoded it; its `cost` is at least `size`.
+    static func sample(
+        _ id: String, isDurable: Bool = false, topic: String? = nil, size: Int = 0, acceptedAt: Instant = .zero,
+        expiresAt: Instant = .distantFuture
+    ) -> Message {
+        let start = #""id":""#
+        var tail = ByteBuffer(string: start + id + #"","data":""#)
+        tail.writeRepeatingByte(UInt8(ascii: "x"), count: max(0, size - 128 - tail.readableBytes - 2))
+        tail.writeString("\"}")
+        return Message(
+            tail: tail, idOffset: start.utf8.count, idLength: id.utf8.count, topic: topic, event: nil, priority: .normal,
+            isDurable: isDurable, acceptedAt: acceptedAt, expiresAt: expiresAt)
+    }
+}
+
+extension ConnectionID {
+    /// Everything runs on one loop here.
+    init(slot: Int) { self.init(loop: 0, slot: slot, generation: 1) }
+}
+
+extension WakeSet {
+    /// Empties the set and returns what was in it.
+    mutating func takeAll() -> [ConnectionID] {
+        defer { removeAll(loop: 0) }
+        return byLoop[0]
+    }
+}
