@@ -58,6 +58,14 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+
+        .testTarget(name: "WireJSONTests", dependencies: ["WireJSON"]),
+        .testTarget(name: "WebSocketProtocolTests", dependencies: ["WebSocketProtocol"]),
+        .testTarget(name: "EventStreamTests", dependencies: ["EventStream"]),
+        .testTarget(name: "PhoenixProtocolTests", dependencies: ["PhoenixProtocol", "WireJSON"]),
+        .testTarget(name: "GatewayCoreTests", dependencies: ["GatewayCore"]),
+        .testTarget(name: "GatewayConfigurationTests", dependencies: ["GatewayConfiguration"]),
+        .testTarget(name: "GatewayServerTests", dependencies: ["GatewayServer", "GatewayCore"]),
     ],
     swiftLanguageModes: [.v6]
 )

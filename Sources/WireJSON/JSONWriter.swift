@@ -85,7 +85,9 @@ public struct JSONWriter: Sendable {
     public mutating func member(_ name: String, _ number: some BinaryInteger) { key(name); value(number) }
     public mutating func member(_ name: String, _ flag: Bool) { key(name); value(flag) }
     public mutating func member(_ name: String, _ number: Double) { key(name); value(number) }
-    public mutating func member(_ name: String, _ text: String?) { key(name); if let text { value(text) } else { null() } }
+    public mutating func member(_ name: String, _ text: String?) {
+        key(name); if let text { value(text) } else { null() }
+    }
     public mutating func member(_ name: String, _ body: (inout JSONWriter) -> Void) { key(name); object(body) }
     public mutating func member(_ name: String, raw json: some Sequence<UInt8>) { key(name); raw(json) }
 

@@ -208,7 +208,7 @@ def test_a_message_without_data_is_refused(gateway, client):
 
 def test_a_message_to_nobody_is_refused(gateway):
     body = assert_error(gateway.api.post("/mcp/messages", {"data": {}}), 422, "invalid_message")
-    assert body["reason"].partition(":")[0] == "missing_fields"
+    assert "client_id" in body["reason"]
 
 
 @pytest.mark.parametrize("bad", ["", "a b", "a/b", "ü", "x" * 129, 7, None, ["a"]])

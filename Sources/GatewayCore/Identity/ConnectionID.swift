@@ -6,7 +6,8 @@ public struct ConnectionID: Hashable, Sendable {
 
     @inlinable
     public init(loop: Int, slot: Int, generation: UInt32) {
-        raw = UInt64(UInt16(truncatingIfNeeded: loop)) << 48 | UInt64(generation & 0xFFFF) << 32
+        raw =
+            UInt64(UInt16(truncatingIfNeeded: loop)) << 48 | UInt64(generation & 0xFFFF) << 32
             | UInt64(UInt32(truncatingIfNeeded: slot))
     }
 

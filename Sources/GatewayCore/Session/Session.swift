@@ -58,7 +58,9 @@ public struct Session: Sendable {
     public var storedBytes: Int { log.bytes }
     public var storedMessages: Int { log.count }
     /// The kinds of connection that the client holds, best first.
-    public var transports: [Transport] { Transport.allCases.filter { kind in cursors.contains { $0.transport == kind } } }
+    public var transports: [Transport] {
+        Transport.allCases.filter { kind in cursors.contains { $0.transport == kind } }
+    }
     /// Delivered but not acknowledged messages; 0 for clients that never acknowledge.
     public var pendingAcknowledgements: Int {
         cursors.contains(where: \.acknowledges) ? max(0, delivered - acknowledged) : 0

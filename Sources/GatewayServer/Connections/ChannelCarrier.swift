@@ -109,7 +109,9 @@ final class ChannelCarrier: LoopMember, ChannelInboundHandler {
         } while drains && !isStalled
         flush()
         if drains, isStalled { engine.stalled() }
-        if hasMore, !isStalled, engine.verdict == .open { loop.context.wakes.insert(id); loop.dispatchWakes(except: nil) }
+        if hasMore, !isStalled, engine.verdict == .open {
+            loop.context.wakes.insert(id); loop.dispatchWakes(except: nil)
+        }
         settle()
     }
 

@@ -24,7 +24,9 @@ class ConnectionEngine {
     /// The client's session, once the connection is a cursor over it.
     private(set) var handle: SessionHandle?
     /// The bounds of that session.
-    private var limits: SessionLimits { handle === gateway.operations.handle ? gateway.operations.limits : gateway.sessionLimits }
+    private var limits: SessionLimits {
+        handle === gateway.operations.handle ? gateway.operations.limits : gateway.sessionLimits
+    }
     private(set) var epochText = EpochText(Epoch(0))
     /// Topics that this connection has asked for.
     private(set) var claims: [String] = []

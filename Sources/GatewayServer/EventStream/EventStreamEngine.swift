@@ -194,7 +194,8 @@ final class EventStreamEngine: ConnectionEngine {
         let body = problem.json
         loop.outbound.append(
             ("HTTP/1.1 \(problem.status) Service Unavailable\r\ncontent-type: application/json\r\n"
-                + "content-length: \(body.count)\r\nretry-after: \(problem.retryAfter ?? 1)\r\nconnection: close\r\n\r\n").utf8)
+                + "content-length: \(body.count)\r\nretry-after: \(problem.retryAfter ?? 1)\r\nconnection: close\r\n\r\n")
+                .utf8)
         loop.outbound.append(body)
         verdict = .finished
     }

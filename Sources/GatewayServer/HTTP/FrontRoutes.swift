@@ -82,7 +82,10 @@ extension Gateway {
         } catch {
             var response = APIResponse.problem(error).adding(cors)
             if error.status == 405 { response.headers.add(name: "allow", value: error.allowedMethods) }
-            if error.status == 426 { response.headers.add(name: "upgrade", value: "websocket"); response.headers.add(name: "sec-websocket-version", value: "13") }
+            if error.status == 426 {
+                response.headers.add(name: "upgrade", value: "websocket");
+                response.headers.add(name: "sec-websocket-version", value: "13")
+            }
             return .answer(response)
         }
         guard request.service == .http else {

@@ -149,7 +149,8 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
                 .problem(Problem(414, "uri_too_long", "the target may have \(Self.maxTargetLength) bytes")),
                 closing: true)
         }
-        guard head.headers.reduce(0, { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 }) <= Self.maxHeaderBytes else {
+        guard head.headers.reduce(0, { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 }) <= Self.maxHeaderBytes
+        else {
             return respond(
                 .problem(
                     Problem(431, "headers_too_large", "the headers may have \(Self.maxHeaderBytes) bytes together")),
@@ -168,7 +169,8 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         respond(
             .problem(
                 Problem(
-                    413, "message_too_large", "a body may have \(maxBody) bytes (transports.websocket.max_message_size)")),
+                    413, "message_too_large", "a body may have \(maxBody) bytes (transports.websocket.max_message_size)"
+                )),
             closing: true)
     }
 
@@ -243,7 +245,8 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     }
 
     /// A stream begins: this handler and the decoder give way.
-    private func open(_ engine: ConnectionEngine, as service: GatewaySettings.Service, _ context: ChannelHandlerContext) {
+    private func open(_ engine: ConnectionEngine, as service: GatewaySettings.Service, _ context: ChannelHandlerContext)
+    {
         if let problem = gateway.admission.enter(service, address: context.remoteAddress) {
             return respond(.problem(problem), closing: true)
         }

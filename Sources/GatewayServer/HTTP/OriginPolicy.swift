@@ -31,7 +31,8 @@ struct OriginPolicy: Sendable {
         if listed.contains(lowered) { return .allowed(origin) }
         guard let (scheme, host, port) = Self.parts(lowered) else { return .refused }
         let defaultPort = scheme == "https" ? 443 : 80
-        if let own = headers.first(name: "host"), let (_, ownHost, ownPort) = Self.parts("\(scheme)://\(own.lowercased())"),
+        if let own = headers.first(name: "host"),
+            let (_, ownHost, ownPort) = Self.parts("\(scheme)://\(own.lowercased())"),
             ownHost == host, (ownPort ?? defaultPort) == (port ?? defaultPort)
         {
             return .allowed(origin)

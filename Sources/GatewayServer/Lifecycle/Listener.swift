@@ -55,7 +55,9 @@ struct Listener: Sendable {
         states: [NIOLoopBound<LoopState>]
     ) async throws -> [any Channel] {
         guard states.count > 1 else {
-            return [try await bootstrap(service, states[0], gateway, sharesPort: false).bind(host: host, port: port).get()]
+            return [
+                try await bootstrap(service, states[0], gateway, sharesPort: false).bind(host: host, port: port).get()
+            ]
         }
         // Sockets that share a port would also share it with another gateway, in silence: a plain one tries first.
         let trial = try await ServerBootstrap(group: gateway.group)

@@ -44,7 +44,8 @@ final class LoopState {
     @exclusivity(unchecked) var batch: [Session.Delivery] = []
     /// Room for unmasking what a client sends.
     let unmasked: UnsafeMutableRawBufferPointer
-    @exclusivity(unchecked) var counters = [TrafficCounters](repeating: TrafficCounters(), count: Transport.allCases.count)
+    @exclusivity(unchecked) var counters = [TrafficCounters](
+        repeating: TrafficCounters(), count: Transport.allCases.count)
     var httpConnections = 0
     var httpRequests = 0
     /// How late the last turn of the wheel was.
@@ -215,6 +216,8 @@ final class LoopState {
 
 extension ConnectionID {
     fileprivate init(raw: UInt64) {
-        self.init(loop: Int(raw >> 48), slot: Int(UInt32(truncatingIfNeeded: raw)), generation: UInt32(truncatingIfNeeded: raw >> 32))
+        self.init(
+            loop: Int(raw >> 48), slot: Int(UInt32(truncatingIfNeeded: raw)),
+            generation: UInt32(truncatingIfNeeded: raw >> 32))
     }
 }

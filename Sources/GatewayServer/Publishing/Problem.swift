@@ -10,8 +10,6 @@ public struct Problem: Error, Equatable, Sendable {
     public let reason: String
     /// Seconds after which the same may succeed; `nil` if waiting does not help.
     public let retryAfter: Int?
-    /// The fields that are missing, for `missing_fields`.
-    private var fields: [String] = []
     /// The value of `Allow` that goes with 405.
     public private(set) var allowedMethods = ""
 
@@ -29,9 +27,6 @@ public struct Problem: Error, Equatable, Sendable {
             writer.member("reason", reason)
             writer.key("retry_after")
             if let retryAfter { writer.value(retryAfter) } else { writer.null() }
-            guard !fields.isEmpty else { return }
-            writer.key("fields")
-            writer.array { writer in fields.forEach { writer.value($0) } }
         }
     }
 
@@ -42,11 +37,8 @@ public struct Problem: Error, Equatable, Sendable {
     }
 
     static func invalidMessage(_ reason: String) -> Problem { Problem(422, "invalid_message", reason) }
-    static func missingFields(_ names: [String]) -> Problem {
-        var problem = Problem(422, "invalid_message", "missing_fields")
-        problem.fields = names
-        return problem
-    }
+    /// `type` or `data` is missing; the contract has a code for it in place of a sentence.
+    static let missingFields = Problem(422, "invalid_message", "missing_fields")
     static func badRequest(_ reason: String) -> Problem { Problem(400, "bad_request", reason) }
     static let clientIDRequired = Problem(
         400, "client_id_required", "give client_id in the query or the header X-Client-ID")

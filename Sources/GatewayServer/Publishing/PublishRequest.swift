@@ -83,7 +83,8 @@ struct PublishRequest {
             guard try scanner.peek() != UInt8(ascii: "n") else { _ = try scanner.value(); return }
             let text = try decoded("id", &scanner)
             guard Name.isValid(text), text.utf8.count <= Self.maxIDLength else {
-                throw Problem.invalidMessage("id must be a string of 1 to 128 bytes without control characters or quotes")
+                throw Problem.invalidMessage(
+                    "id must be a string of 1 to 128 bytes without control characters or quotes")
             }
             id = text
         } else if bytes.isString(key, "event") {

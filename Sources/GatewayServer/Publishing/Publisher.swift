@@ -93,12 +93,11 @@ struct PublishOutcome: Equatable, Sendable {
 extension Gateway {
     /// Sends what a back end asked for (`POST /mcp/messages`).
     func publish(_ request: PublishRequest, _ context: inout PublishContext) throws(Problem) -> PublishOutcome {
-        guard let data = request.data else { throw .missingFields(["data"]) }
+        guard let data = request.data else { throw .missingFields }
         if request.to != nil { throw .invalidMessage("`to` is for clients; back ends give client_id") }
         let targets = [
             request.clientID != nil, request.clientIDs != nil, request.topic != nil, request.isBroadcast,
         ].count { $0 }
-        guard targets > 0 else { throw .missingFields(["client_id, client_ids, topic or broadcast"]) }
         guard targets == 1 else {
             throw .invalidMessage("give exactly one of client_id, client_ids, topic and broadcast")
         }
@@ -129,9 +128,7 @@ extension Gateway {
     func accept(
         _ request: PublishRequest, from sender: SessionHandle, channel: String? = nil, _ context: inout PublishContext
     ) throws(Problem) -> Accepted {
-        guard let type = request.type, let data = request.data else {
-            throw .missingFields([request.type == nil ? "type" : nil, request.data == nil ? "data" : nil].compactMap { $0 })
-        }
+        guard let type = request.type, let data = request.data else { throw .missingFields }
         let from = sender.clientID.text
         if let to = request.to {
             guard let recipient = ClientID(to) else { throw .invalidMessage("to: \(Problem.invalidClientID.reason)") }

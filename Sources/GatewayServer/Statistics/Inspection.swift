@@ -7,7 +7,9 @@ extension Gateway {
     /// - Parameter pathPart: the client id as it stands in a path.
     /// - Returns: the JSON form; `nil` if nobody knows the client.
     public func clientHealth(pathPart: String) -> [UInt8]? {
-        guard let id = ClientID(RequestTarget.decode(pathPart[...])), let handle = directory.find(id) else { return nil }
+        guard let id = ClientID(RequestTarget.decode(pathPart[...])), let handle = directory.find(id) else {
+            return nil
+        }
         let now = Clock.now
         let wall = Clock.wall
         return handle.session.withLock { session in

@@ -154,13 +154,14 @@ final class PhoenixEngine: SocketEngine {
                 guard let key = try? scanner.key(), let value = try? scanner.value() else { break }
                 if incoming.payload.isString(key, "sequence") {
                     sequence = Int(String(decoding: incoming.payload[value], as: UTF8.self))
-                } else if incoming.payload.isString(key, "msg_id"), incoming.payload[value].first == UInt8(ascii: "\"") {
+                } else if incoming.payload.isString(key, "msg_id"), incoming.payload[value].first == UInt8(ascii: "\"")
+                {
                     messageID = JSONText.decode(incoming.payload[value])
                 }
             } while (try? scanner.nextMember()) == true
         }
         guard sequence != nil || messageID != nil else {
-            return reply(incoming, .missingFields(["msg_id or sequence"]))
+            return reply(incoming, .invalidMessage("give msg_id or sequence"))
         }
         handle.session.withLock { session in
             if let sequence { session.acknowledge(through: sequence, on: id) }
@@ -172,7 +173,7 @@ final class PhoenixEngine: SocketEngine {
     private func changeSubscription(_ incoming: Incoming) {
         do throws(Problem) {
             let request = try PublishRequest(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
-            guard let topic = request.topic else { throw .missingFields(["topic"]) }
+            guard let topic = request.topic else { throw .invalidMessage("give topic") }
             if incoming.isEvent("subscribe") { try claim(topic) } else { unsubscribe(topic) }
             reply(incoming, isError: false, Self.emptyObject)
         } catch {

@@ -15,7 +15,8 @@ enum PushWriter {
         let event = message.event
         let isShared = tail.readableBytes >= Outbound.shareFrom
         let envelope = 24 + epoch.count + decimalLength(sequence) + tail.readableBytes
-        let frame = topic.utf8.count + (event?.utf8.count ?? 7) + envelope + (version == .v2 ? 14 + channel.joinRef.count : 45)
+        let frame =
+            topic.utf8.count + (event?.utf8.count ?? 7) + envelope + (version == .v2 ? 14 + channel.joinRef.count : 45)
         let headerSize = FrameHeader.size(frame)
         let inlineSize = headerSize + frame - (isShared ? tail.readableBytes + 1 : 0)
 

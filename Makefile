@@ -1,0 +1,49 @@
+# mcp-gateway. `make run` and `make test` set up everything they need.
+
+SWIFT_RELEASE = swift build -c release --static-swift-stdlib --product mcp-gateway
+GATEWAY = .build/release/mcp-gateway
+
+.PHONY: run build test unit clients lint bench connections clean packages help
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
+
+run: build ## build and start the gateway on its defaults
+	@exec $(GATEWAY) serve $(ARGS)
+
+build: ## build the release binary, .build/release/mcp-gateway
+	@Scripts/packages build
+	$(SWIFT_RELEASE)
+
+test: lint unit clients ## everything: checks, Swift tests, real clients
+	@Scripts/test-summary
+
+unit: ## Swift tests
+	@Scripts/packages build
+	@mkdir -p .build
+	swift build --build-tests
+	set -o pipefail; swift test --skip-build --parallel 2>&1 | tee .build/unit.log
+
+clients: ## real clients against the debug binary
+	@Scripts/packages build clients
+	@mkdir -p .build
+	swift build --product mcp-gateway
+	set -o pipefail; Tests/Clients/run $(PYTEST) 2>&1 | tee .build/clients.log
+
+lint: ## format, import rules
+	@Scripts/packages build
+	swift format lint --strict --recursive Sources Tests Package.swift
+	Scripts/check-imports
+
+bench: build ## beside nchan: memory, fan-out, echo
+	@Scripts/packages bench
+	Benchmarks/compare --rounds 3
+
+connections: build ## 19,000 connections on one process
+	@Scripts/packages bench
+	Benchmarks/connections-19000
+
+clean:
+	rm -rf .build
+
+SHELL = /bin/bash
