@@ -12,6 +12,7 @@ final class ChannelCarrier: LoopMember, ChannelInboundHandler {
     /// The peer does not read: something written has not reached the kernel. Nothing is taken from the session and
     /// nothing is read from the peer until it has.
     private var isStalled = false
+    private var stalledSince = Instant.zero
     /// The socket itself, while the channel writes to it as it is: what fits into the kernel's buffer goes there without
     /// passing through the channel's queue, which costs more than everything else that a delivery does in this process.
     private var socket: DirectSocket?
@@ -85,6 +86,18 @@ final class ChannelCarrier: LoopMember, ChannelInboundHandler {
             }
             return deadline
         }
+        if isStalled {
+            // Nothing is read from it meanwhile, so its pongs say nothing; only that it goes on reading counts.
+            let end = stalledSince + gateway.settings.idleTimeout
+            guard loop.now < end else {
+                loop.counters[Int(engine.transport.rawValue)].slowConsumers += 1
+                context?.close(promise: nil)
+                return nil
+            }
+            engine.stalled()
+            finishEvent(drains: false)
+            return end
+        }
         let next = engine.visit()
         finishEvent(drains: false)
         if case .awaitingPeer(let deadline) = engine.verdict { return deadline }
@@ -136,6 +149,7 @@ final class ChannelCarrier: LoopMember, ChannelInboundHandler {
         isFlushing = false
         guard self.context != nil else { return }
         isStalled = !context.channel.isWritable
+        if isStalled, !wasStalled { stalledSince = loop.now }
         if !isStalled { engine.flushed() }
         switch (wasStalled, isStalled) {
         case (false, true): context.channel.setOption(.autoRead, value: false).whenFailure { _ in }

@@ -118,6 +118,18 @@ import Testing
             """)
     }
 
+    @Test func trimmingFreesWhatWasAcceptedBefore() {
+        Transcript.play(
+            """
+            publish a! b
+            wait 1s
+            publish c
+            trim
+            state -> log 2..<3, delivered 0, acknowledged 0, active none
+            connect S sse after 0 -> trimmed, replays 0, next 3
+            """)
+    }
+
     @Test func aForgottenSessionNamesItsTopicsAndTakesNoPart() {
         var transcript = Transcript()
         transcript.play("claim room:1\nclaim room:2")

@@ -53,7 +53,7 @@ import Testing
             publish a b
             take S -> 0a 1b drained
             flush S 1
-            connect W ws -> new, replays 0, next 2, standby
+            connect W ws -> new, replays 0, next 2, standby; wakes S
             drop S -> wakes W
             take W -> [http_sse > websocket, preferred] 1b drained
             """)
@@ -69,7 +69,7 @@ import Testing
             take R -> 0a 1b drained
             flush S 2
             flush R 1
-            connect W ws -> new, replays 0, next 2, standby
+            connect W ws -> new, replays 0, next 2, standby; wakes R
             flush R 2 -> wakes W
             take W -> [http_sse > websocket, preferred] drained
             """)
@@ -82,8 +82,8 @@ import Testing
             publish a b c
             take S max 2 -> 0a 1b more
             flush S 1
-            connect W ws -> new, replays 0, next 3, standby
-            drop W -> wakes S
+            connect W ws -> new, replays 0, next 3, standby; wakes S
+            drop W
             take S -> [websocket > http_sse, disconnected] 2c drained
             """)
     }
@@ -168,6 +168,58 @@ import Testing
             take W -> [http_sse > websocket, preferred] drained
             drop W -> wakes S
             take S -> [websocket > http_sse, disconnected] drained
+            """)
+    }
+
+    @Test func aMessageMayAskForTheOtherTransport() {
+        Transcript.play(
+            """
+            connect W ws
+            connect S sse
+            publish a -> 0 by websocket; wakes W
+            take W -> 0a drained
+            flush W 1
+            publish b>sse -> 1 by http_sse; wakes S
+            take S -> [websocket > http_sse, requested] 1b drained
+            publish c -> 2 by http_sse; wakes S
+            take W -> standby
+            """)
+    }
+
+    @Test func suchASwitchWaitsForWhatIsUnderWayToo() {
+        Transcript.play(
+            """
+            connect W ws
+            connect S sse
+            publish a
+            take W -> 0a drained
+            flush W 0
+            publish b>sse -> 1 queued; wakes W
+            flush W 1 -> wakes S
+            take S -> [websocket > http_sse, requested] 1b drained
+            """)
+    }
+
+    @Test func aWishForATransportThatIsNotThereChangesNothing() {
+        Transcript.play(
+            """
+            connect W ws
+            connect S sse independent
+            publish a>sse -> 0 by websocket; wakes W S
+            publish b>ws -> 1 by websocket
+            take W -> 0a 1b drained
+            """)
+    }
+
+    @Test func aSwitchCountsTheMessageThatAskedForItOnce() {
+        // Otherwise a reader would count as slow at half the bound.
+        Transcript.play(
+            """
+            limits unsent=1000
+            connect W ws
+            connect S sse
+            publish a>sse*600
+            take S max 0 -> [websocket > http_sse, requested] more
             """)
     }
 }

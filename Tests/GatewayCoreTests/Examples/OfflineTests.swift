@@ -75,7 +75,7 @@ import Testing
             drop W
             publish b! c! -> 1 queued, 2 queued
             publish d! -> full
-            connect W ws after 0 -> trimmed, replays 3, next 3
+            connect W ws after 0 -> trimmed, replays 2, next 3
             drop W
             connect W ws after 0 -> recovered, replays 2, next 3
             """)
@@ -101,6 +101,19 @@ import Testing
             connect W ws -> new, replays 3, next 3
             publish d*200 -> 3 by websocket; wakes W
             take W max 1 -> 0a more
+            """)
+    }
+
+    @Test func aSenderThatMustNotLoseAnythingIsRefusedInstead() {
+        Transcript.play(
+            """
+            limits log=2 offline=2 keepsUndelivered=1
+            connect W ws
+            publish a b -> 0 by websocket, 1 by websocket; wakes W
+            publish c -> full
+            take W max 1 -> 0a more
+            flush W 1
+            publish c -> 2 by websocket; wakes W
             """)
     }
 

@@ -4,8 +4,8 @@ import NIOCore
 extension Message {
     /// A message as a publisher would have encoded it; its `cost` is at least `size`.
     static func sample(
-        _ id: String, isDurable: Bool = false, topic: String? = nil, size: Int = 0, acceptedAt: Instant = .zero,
-        expiresAt: Instant = .distantFuture
+        _ id: String, isDurable: Bool = false, topic: String? = nil, size: Int = 0,
+        transport: Transport? = nil, acceptedAt: Instant = .zero, expiresAt: Instant = .distantFuture
     ) -> Message {
         let start = #""id":""#
         var tail = ByteBuffer(string: start + id + #"","data":""#)
@@ -13,7 +13,7 @@ extension Message {
         tail.writeString("\"}")
         return Message(
             tail: tail, idOffset: start.utf8.count, idLength: id.utf8.count, topic: topic, event: nil, priority: .normal,
-            isDurable: isDurable, acceptedAt: acceptedAt, expiresAt: expiresAt)
+            isDurable: isDurable, transport: transport, acceptedAt: acceptedAt, expiresAt: expiresAt)
     }
 }
 

@@ -1,0 +1,30 @@
+import GatewayCore
+
+/// A connection as its client sees it.
+struct Reader {
+    let id: ConnectionID
+    let transport: Transport
+    let isIndependent: Bool
+    let carriesAll: Bool
+    var acknowledges: Bool
+    /// Handed out, not yet taken by the kernel.
+    var underWay: [Int] = []
+    /// Everything before this, among what was handed out, is in the kernel.
+    var flushedBefore = 0
+    /// The same, as far as the session has been told.
+    var reportedBefore = 0
+    /// What must come next; `nil` while it stands by.
+    var next: Int?
+    /// Where it began to deliver, at last.
+    var began: Int?
+    /// Nothing before this may come: it came already, or the client said that it has it.
+    var floor = 0
+    /// It has been woken, has just come, or was told that there is more.
+    var mustTake = true
+
+    var isInTurn: Bool { !isIndependent && carriesAll }
+    /// How far it got, if it ever delivered.
+    var progress: Int? { began.map { max($0, flushedBefore) } }
+
+    var name: String { "\(transport == .webSocket ? "W" : "S")\(id.slot)" }
+}

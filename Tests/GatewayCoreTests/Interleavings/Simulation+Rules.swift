@@ -1,0 +1,153 @@
+@testable import GatewayCore
+
+/// What the client may rely on.
+extension Simulation {
+    mutating func checkDelivery(_ delivery: Session.Delivery, _ index: Int) {
+        let reader = readers[index]
+        let sequence = delivery.sequence
+        guard sequence < ledger.next else { return report(.delivery, "delivers \(sequence), which does not exist") }
+        guard let next = reader.next else { return report(.delivery, "\(reader.name) stands by and gets \(sequence)") }
+        if sequence != next { report(.delivery, "\(reader.name) gets \(sequence) where \(next) is next") }
+        if sequence < reader.floor { report(.delivery, "\(reader.name) gets \(sequence) again") }
+        let message = ledger.entries[sequence].message
+        if delivery.message !== message { report(.delivery, "delivers another message as \(sequence)") }
+        if delivery.isExpired != (message.expiresAt <= now) { report(.delivery, "is wrong about the age of \(sequence)") }
+        if delivery.isExpired { ledger.excuse(sequence..<(sequence + 1), .told) }
+        readers[index].next = sequence + 1
+        readers[index].floor = sequence + 1
+        readers[index].underWay.append(sequence)
+    }
+
+    mutating func checkResult(_ result: Session.TakeResult, _ index: Int, stalled: Bool, took: Int) {
+        let reader = readers[index]
+        switch result {
+        case .drained:
+            if reader.next != ledger.next { report(.delivery, "\(reader.name) is drained at \(reader.next as Any?)") }
+        case .more:
+            readers[index].mustTake = true
+            if !stalled, took == 0 { report(.delivery, "\(reader.name) gets nothing although there is more") }
+            if reader.next == ledger.next { report(.delivery, "\(reader.name) has more where nothing is") }
+        case .standby:
+            if reader.next != nil { report(.delivery, "\(reader.name) delivers and is told that it stands by") }
+        case .unknown:
+            report(.delivery, "\(reader.name) is not known")
+        case .fellBehind(let from, let to):
+            if from != reader.next { report(.delivery, "\(reader.name) fell behind at \(from), not at its place") }
+            let oldest = session.log.oldest
+            if from < oldest {
+                if to != oldest - 1 { report(.delivery, "the hole ends at \(to), not before \(oldest)") }
+                ledger.excuse(from..<oldest, .told)
+            } else {
+                let waiting = (from..<ledger.next).reduce(0) { $0 + ledger.entries[$1].message.cost }
+                if !stalled || waiting <= limits.maxUnsentBytes || to != ledger.next - 1 {
+                    report(.delivery, "\(reader.name) fell behind with \(waiting) bytes")
+                }
+            }
+            // Whoever serves the connection closes it now.
+            close(index)
+        }
+    }
+
+    /// Connections whose role has changed since the last look.
+    mutating func checkSwitches() {
+        let active = session.activeTransport
+        for cursor in session.cursors where roles[cursor.connection] != cursor.role {
+            guard let index = readers.firstIndex(where: { $0.id == cursor.connection }) else { continue }
+            roles[cursor.connection] = cursor.role
+            if cursor.role == .standby {
+                readers[index].next = nil
+            } else {
+                checkTakeover(cursor, index)
+                readers[index].next = cursor.position
+                readers[index].began = cursor.position
+            }
+        }
+        if active != lastActive {
+            progressOfGone = []
+            lastActive = active
+        }
+    }
+
+    /// A connection begins to deliver in place of another transport.
+    private mutating func checkTakeover(_ cursor: Cursor, _ index: Int) {
+        let reader = readers[index]
+        let start = cursor.position
+        guard let notice = cursor.notice else {
+            return report(.delivery, "\(reader.name) takes over and is not told")
+        }
+        note("  \(reader.name) takes over at \(start): \(notice.reason)")
+        if start < reader.floor {
+            report(.delivery, "\(reader.name) takes over at \(start), it has everything before \(reader.floor)")
+        }
+        if notice.reason == .resumed, let resumer, !resumer.isAutomatic {
+            // The client named the place. Connections beside the one that did take over there too.
+            if resumer.id == reader.id, start != resumer.start {
+                report(.delivery, "\(reader.name) resumes at \(start) instead of \(resumer.start)")
+            }
+            return
+        }
+        // What is under way on the connection itself still comes.
+        if let missing = ledger.firstMissing(before: reader.underWay.first ?? start) {
+            report(.delivery, "\(reader.name) takes over at \(start), but nobody has got \(missing)")
+        }
+        if let again = (start..<ledger.next).first(where: { ledger.entries[$0].isReceivedBy[notice.from] == true }) {
+            report(.delivery, "\(reader.name) takes over at \(start), but \(again) has come by \(notice.from.name)")
+        }
+        let others = readers.filter { $0.transport == notice.from && $0.isInTurn }.compactMap(\.progress)
+        if let least = (others + progressOfGone).min(), start < least {
+            report(.delivery, "\(reader.name) takes over at \(start), the others began behind \(least)")
+        }
+    }
+
+    mutating func checkExpiry(_ isForgotten: Bool) {
+        guard isForgotten || session.log.oldest > lastOldest else { return }
+        let isTooOld = session.detachedSince.map { now - $0 >= limits.offlineAge } ?? false
+        let freed = lastOldest..<(isForgotten ? ledger.next : session.log.oldest)
+        for sequence in freed {
+            let entry = ledger.entries[sequence]
+            if isTooOld || entry.message.expiresAt <= now {
+                ledger.excuse(sequence..<(sequence + 1), .told)
+            } else if entry.message.isDurable, !ledger.mayBeDone(sequence, now: now, grace: limits.unackedGrace) {
+                report(.durable, "forgets \(sequence), which is durable and not done")
+            }
+        }
+    }
+
+    /// Everything that is written gets out, everyone who was woken takes; then the client comes back for the rest.
+    mutating func rest() {
+        settle()
+        for reader in readers where reader.next != nil && reader.next != ledger.next {
+            report(.wake, "\(reader.name) sleeps at \(reader.next as Any?) of \(ledger.next)")
+        }
+        if session.handover != nil { report(.wake, "a switch does not end") }
+        while !readers.isEmpty { close(0) }
+        look()
+        connectHonestly()
+        look()
+        settle()
+        if let missing = ledger.firstMissing(before: ledger.next) {
+            report(.delivery, "\(missing) never came and nothing explains it")
+        }
+        for (sequence, entry) in ledger.entries.enumerated()
+        where entry.message.isDurable && entry.wasAbsent && !entry.isReceived && entry.excuse == .new {
+            report(.durable, "\(sequence) waited for an absent client and was lost in silence")
+        }
+    }
+
+    private mutating func settle() {
+        var rounds = 0
+        while finding == nil {
+            if let index = readers.firstIndex(where: { !$0.underWay.isEmpty || $0.reportedBefore < $0.flushedBefore && $0.carriesAll }) {
+                kernelTakes(index, readers[index].underWay.count)
+                reportFlush(index)
+            } else if let index = readers.firstIndex(where: \.mustTake) {
+                take(index, everything: true)
+            } else {
+                return
+            }
+            look()
+            rounds += 1
+            if rounds > 200 { report(.wake, "does not come to rest") }
+        }
+    }
+}

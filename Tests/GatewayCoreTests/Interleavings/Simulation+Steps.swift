@@ -1,0 +1,196 @@
+@testable import GatewayCore
+
+/// What can happen.
+extension Simulation {
+    mutating func act() {
+        switch random.below(100) {
+        case ..<26: for _ in 0...random.pick([0, 0, 1, 3]) { publish() }
+        case ..<50: if let index = anyReader(where: \.mustTake) { take(index) }
+        case ..<54: if let index = anyReader(where: { _ in true }) { take(index) }
+        case ..<57: if let index = anyReader(where: { !$0.underWay.isEmpty }) { take(index, stalled: true) }
+        case ..<70: if let index = anyReader(where: { !$0.underWay.isEmpty }) { flush(index) }
+        case ..<79: if readers.count < 5 { connect() }
+        case ..<86: if let index = anyReader(where: { _ in true }) { drop(index) }
+        case ..<90: acknowledge()
+        case ..<95: pass(random.pick([.milliseconds(1), .seconds(1), .seconds(31), .seconds(61)]))
+        case ..<97: if let index = anyReader(where: { !$0.carriesAll }) { promote(index) }
+        case ..<99: expire()
+        default:
+            while !readers.isEmpty { drop(0) }
+            look()
+            pass(random.pick([.seconds(301), .seconds(2000), .seconds(86_401)]))
+            expire()
+        }
+    }
+
+    private mutating func anyReader(where isFit: (Reader) -> Bool) -> Int? {
+        let fit = readers.indices.filter { isFit(readers[$0]) }
+        return fit.isEmpty ? nil : random.pick(fit)
+    }
+
+    mutating func pass(_ span: Instant.Span) {
+        now = now + span
+        note("wait \(span.milliseconds) ms")
+    }
+
+    mutating func publish() {
+        let isDurable = random.oneIn(2)
+        let topic = random.oneIn(2) ? nil : "room"
+        let expiresAt = random.oneIn(8) ? now + .seconds(Int64(random.below(90))) : .distantFuture
+        let wish: Transport? = random.oneIn(12) ? random.pick(Transport.allCases) : nil
+        let message = Message.sample(
+            "m\(ledger.next)", isDurable: isDurable, topic: topic, size: random.pick([0, 200, 400, 1200]),
+            transport: wish, acceptedAt: now, expiresAt: expiresAt)
+        let wasAbsent = !readers.contains(where: \.carriesAll)
+        let before = (count: session.log.count, bytes: session.log.bytes, oldest: session.log.oldest)
+        let waiting = ledger.waiting(from: max(session.delivered, before.oldest))
+        let result = subject.append(message, limits: limits, now: now, wakes: &wakes)
+        note("publish \(message.id)\(isDurable ? "!" : "") \(message.cost)\(wish.map { ">\($0.name)" } ?? "") -> \(result)")
+        switch result {
+        case .full:
+            missedMessages = true
+            if !wasAbsent { report(.delivery, "refused a message although the client is there") }
+            if isDurable, waiting.count < limits.offlineMessages, waiting.bytes + message.cost <= limits.offlineBytes {
+                report(.durable, "refused a message although only \(waiting.count) wait, \(waiting.bytes) bytes")
+            }
+        case .delivered(let sequence, _), .queued(let sequence):
+            if sequence != ledger.next { report(.delivery, "gave sequence \(sequence) instead of \(ledger.next)") }
+            ledger.append(message, wasAbsent: wasAbsent)
+            let trimmed = before.oldest..<session.log.oldest
+            if !wasAbsent, before.count >= limits.offlineMessages || before.bytes + message.cost > limits.offlineBytes {
+                ledger.excuse(trimmed, .bounds)
+            }
+        }
+        if case .delivered(_, let transport) = result,
+            !session.cursors.contains(where: { $0.delivers && $0.transport == transport })
+        {
+            report(.delivery, "says that \(transport.name) delivers, which does not")
+        }
+        collectWakes()
+    }
+
+    mutating func flush(_ index: Int) {
+        kernelTakes(index, 1 + random.below(readers[index].underWay.count))
+        if random.oneIn(2) { reportFlush(index) }
+    }
+
+    /// The kernel takes the next `count` messages that were written to a connection.
+    mutating func kernelTakes(_ index: Int, _ count: Int) {
+        guard count > 0 else { return }
+        let reader = readers[index]
+        for sequence in reader.underWay.prefix(count) where reader.carriesAll {
+            ledger.received(sequence, inTurnBy: reader.isInTurn ? reader.transport : nil)
+        }
+        let last = reader.underWay[count - 1]
+        if reader.isInTurn, lastID?.epoch != session.epoch || (lastID?.sequence ?? -1) < last {
+            lastID = EventID(epoch: session.epoch, sequence: last)
+        }
+        readers[index].underWay.removeFirst(count)
+        readers[index].flushedBefore = last + 1
+        note("kernel has \(reader.name) before \(last + 1)")
+    }
+
+    mutating func reportFlush(_ index: Int) {
+        noteReported(index)
+        subject.flushed(readers[index].id, before: readers[index].flushedBefore, now: now, wakes: &wakes)
+        note("flushed \(readers[index].name) before \(readers[index].flushedBefore)")
+        collectWakes()
+    }
+
+    /// The session is about to learn how far the kernel is.
+    mutating func noteReported(_ index: Int) {
+        let reader = readers[index]
+        guard reader.carriesAll, reader.reportedBefore < reader.flushedBefore else { return }
+        if !reader.acknowledges { ledger.reported(0..<reader.flushedBefore, at: now) }
+        ledger.delivered = max(ledger.delivered, reader.flushedBefore)
+        readers[index].reportedBefore = reader.flushedBefore
+    }
+
+    mutating func take(_ index: Int, stalled: Bool = false, everything: Bool = false) {
+        noteReported(index)
+        readers[index].mustTake = false
+        var batch: [Session.Delivery] = []
+        var notice: TransportSwitch?
+        let maxMessages = stalled ? 0 : everything ? 1000 : random.pick([1, 2, 4, 256])
+        let maxBytes = everything ? .max : random.pick([1, 500, 65_536])
+        let id = readers[index].id
+        let result = subject.take(
+            id, flushed: readers[index].flushedBefore, maxMessages: maxMessages, maxBytes: maxBytes, limits: limits,
+            now: now, into: &batch, notice: &notice, wakes: &wakes)
+        note(
+            "take \(readers[index].name) max \(maxMessages) -> "
+                + "\(notice.map { "[\($0.reason)] " } ?? "")\(batch.map(\.sequence)) \(result)")
+        collectWakes()
+        for delivery in batch { checkDelivery(delivery, index) }
+        checkResult(result, index, stalled: stalled, took: batch.count)
+    }
+
+    mutating func drop(_ index: Int) {
+        // Some of what was written may still get out.
+        kernelTakes(index, random.below(readers[index].underWay.count + 1))
+        close(index)
+    }
+
+    /// The connection is gone, with what the kernel has not taken.
+    mutating func close(_ index: Int) {
+        noteReported(index)
+        let reader = readers.remove(at: index)
+        if reader.isInTurn {
+            if let progress = reader.progress, roles[reader.id] == .active { progressOfGone.append(progress) }
+            if reader.flushedBefore > 0 { earlierPlaces.append(reader.flushedBefore - 1) }
+        }
+        subject.detach(reader.id, flushed: reader.flushedBefore, now: now, wakes: &wakes)
+        note("drop \(reader.name), flushed before \(reader.flushedBefore), lost \(reader.underWay)")
+        collectWakes()
+    }
+
+    mutating func collectWakes() {
+        subject.disturbSwitch(now: now, wakes: &wakes)
+        for id in wakes.takeAll() {
+            if let index = readers.firstIndex(where: { $0.id == id }) { readers[index].mustTake = true }
+        }
+    }
+
+    mutating func acknowledge() {
+        guard ledger.next > 0, let index = anyReader(where: { _ in true }) else { return }
+        let reader = readers[index]
+        let sequence: Int
+        switch random.below(4) {
+        case 0: sequence = random.pick([-1, ledger.next, ledger.next + 3, .max])
+        case 1: sequence = random.below(ledger.next)
+        default: sequence = reader.flushedBefore - 1
+        }
+        note("ack \(sequence) on \(reader.name)")
+        if random.oneIn(2) {
+            subject.session.acknowledge(through: sequence, on: reader.id)
+        } else {
+            // An id that has been trimmed is not known any more.
+            subject.session.acknowledge(id: "m\(sequence)", on: reader.id)
+        }
+        readers[index].acknowledges = true
+        let isKnown = session.acknowledged == sequence &+ 1
+        guard isKnown, sequence >= ledger.acknowledged, sequence < ledger.next else {
+            if session.acknowledged != ledger.acknowledged { report(.delivery, "acknowledged what nobody meant") }
+            return
+        }
+        ledger.acknowledged = sequence + 1
+        ledger.delivered = max(ledger.delivered, sequence + 1)
+        ledger.excuse(0..<(sequence + 1), .claimed)
+    }
+
+    mutating func expire() {
+        let isForgotten = subject.session.expire(now: now, limits: limits)
+        note("expire -> \(isForgotten ? "forget" : "keep")")
+        checkExpiry(isForgotten)
+        guard isForgotten else { return }
+        _ = subject.session.forget()
+        epochs.append(Epoch(random.next()))
+        subject.session = Session(epoch: epochs[epochs.count - 1], now: now)
+        ledger = Ledger()
+        earlierPlaces = []
+        hadConnections = false
+        missedMessages = false
+        lastOldest = 0
+        lastDelivered = 0
+    }
+}
