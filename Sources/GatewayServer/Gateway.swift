@@ -12,6 +12,7 @@ public final class Gateway: Sendable {
     let directory: SessionDirectory
     let topics: TopicRegistry
     let operations: OperationsLog
+    let ledger: IdempotencyLedger
     let admission: Admission
     let originPolicy: OriginPolicy
     let logger: Logger
@@ -42,6 +43,7 @@ public final class Gateway: Sendable {
         group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
         directory = SessionDirectory(limit: settings.maxSessions)
         topics = TopicRegistry()
+        ledger = IdempotencyLedger(window: settings.idempotencyWindow, limit: settings.maxRememberedIDs)
         operations = OperationsLog(settings, now: startedAt)
         admission = Admission(settings)
         originPolicy = OriginPolicy(

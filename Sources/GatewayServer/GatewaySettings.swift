@@ -48,6 +48,9 @@ public struct GatewaySettings: Sendable {
     public var allowedOrigins: [String] = []
     public var maxJSONDepth = 64
     public var routes = [Route(pattern: "echo", handler: .echo), Route(pattern: "*", handler: .events)]
+    /// How long a sender's message id is remembered, and how many ids are.
+    public var idempotencyWindow = Instant.Span.seconds(300)
+    public var maxRememberedIDs = 100_000
     /// Operations that wait for back ends.
     public var maxOperations = 10_000
     public var maxOperationBytes = 64 << 20

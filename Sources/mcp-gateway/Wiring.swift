@@ -49,6 +49,8 @@ extension GatewaySettings {
         allowedOrigins = configuration.cors.origins
         maxJSONDepth = configuration.json.maxDepth
         routes = configuration.routes.map { GatewayServer.Route($0) }
+        idempotencyWindow = Instant.Span(configuration.idempotency.window)
+        maxRememberedIDs = configuration.idempotency.maxIDs
         maxOperations = configuration.operations.logMessages
         maxOperationBytes = configuration.operations.logBytes
         maxOperationAge = Instant.Span(configuration.operations.maxAge)

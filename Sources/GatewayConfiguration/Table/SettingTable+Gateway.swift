@@ -111,6 +111,12 @@ extension SettingTable {
             "session.offline_ttl", \.session.offlineTTL, .duration(.seconds(1)...(.seconds(30 * 86_400))),
             "How long a message waits for an absent client"),
         Setting(
+            "idempotency.window", \.idempotency.window, .duration(.seconds(1)...(.seconds(86_400))),
+            "How long a message's id is remembered"),
+        Setting(
+            "idempotency.max_ids", \.idempotency.maxIDs, .integer(32...10_000_000),
+            "Ids that are remembered; beyond it the oldest are forgotten early"),
+        Setting(
             "operations.log_messages", \.operations.logMessages, .integer(1...1_000_000),
             "Operations that wait for back ends; one more is refused"),
         Setting(

@@ -1,4 +1,15 @@
 extension GatewayConfiguration {
+    /// How long the ids that senders give their messages are remembered, so that a repetition is accepted once.
+    public struct Idempotency: Sendable, Equatable {
+        /// How long an id is remembered.
+        public var window: Duration = .seconds(5 * 60)
+        /// Ids that are remembered; beyond it the oldest are forgotten early.
+        public var maxIDs = 100_000
+
+        /// The defaults.
+        public init() {}
+    }
+
     /// Bounds of what waits for back ends that listen on `/mcp/events`.
     public struct Operations: Sendable, Equatable {
         /// Operations that wait; one more is refused as `overloaded`.

@@ -10,6 +10,8 @@ public struct GatewayConfiguration: Sendable, Equatable {
     public var transports = Transports()
     /// Bounds of what is kept for each client.
     public var session = Session()
+    /// How long ids of messages are remembered.
+    public var idempotency = Idempotency()
     /// Bounds of what waits for back ends.
     public var operations = Operations()
     /// Where messages that must survive are kept.

@@ -255,7 +255,7 @@ extension Gateway {
             return APIResponse.problem(.rateLimited(retryAfter: wait.roundedUpSeconds)).adding(rateHeaders(usage, now))
         }
         let accepted = try accept(parsed, from: handle, &loop.context)
-        return APIResponse.json(.accepted, accepted.json(accepted.operation)).adding(rateHeaders(usage, now))
+        return APIResponse.json(.accepted, accepted.json).adding(rateHeaders(usage, now))
     }
 
     /// The state of a client's rate limit (contract §7).

@@ -12,16 +12,24 @@ struct PublishContext {
 }
 
 /// A client's message that was taken.
-struct Accepted {
-    let message: Message
-    /// Its place in the log of operations, if it went there.
-    var operation: EventID?
+enum Accepted {
+    /// It went where it belongs; `operation` is its place in the log of operations, if it went there.
+    case new(Message, operation: EventID?)
+    /// Its sender had given the same id before.
+    case repeated(id: String, operation: EventID?)
 
     /// The answer: `{id, operation_id}`. What went to other clients is its own operation.
-    func json(_ operation: EventID?) -> [UInt8] {
+    var json: [UInt8] {
+        switch self {
+        case .new(let message, let operation): Self.json(message.id, operation)
+        case .repeated(let id, let operation): Self.json(id, operation)
+        }
+    }
+
+    private static func json(_ id: String, _ operation: EventID?) -> [UInt8] {
         JSONWriter.object { writer in
-            writer.member("id", message.id)
-            writer.member("operation_id", operation?.description ?? message.id)
+            writer.member("id", id)
+            writer.member("operation_id", operation?.description ?? id)
         }
     }
 }
@@ -93,6 +101,17 @@ struct PublishOutcome: Equatable, Sendable {
 extension Gateway {
     /// Sends what a back end asked for (`POST /mcp/messages`).
     func publish(_ request: PublishRequest, _ context: inout PublishContext) throws(Problem) -> PublishOutcome {
+        guard let id = request.id else { return try publishNew(request, &context) }
+        let answer = try ledger.once(sender: "", id: id, now: context.now) { () throws(Problem) in
+            .published(try publishNew(request, &context))
+        }
+        guard case .published(let outcome) = answer else { preconditionFailure("Back ends are their own sender") }
+        return outcome
+    }
+
+    private func publishNew(
+        _ request: PublishRequest, _ context: inout PublishContext
+    ) throws(Problem) -> PublishOutcome {
         guard let data = request.data else { throw .missingFields }
         if request.to != nil { throw .invalidMessage("`to` is for clients; back ends give client_id") }
         let targets = [
@@ -128,6 +147,26 @@ extension Gateway {
     func accept(
         _ request: PublishRequest, from sender: SessionHandle, channel: String? = nil, _ context: inout PublishContext
     ) throws(Problem) -> Accepted {
+        guard let id = request.id else { return try acceptNew(request, from: sender, channel: channel, &context) }
+        var fresh: Accepted?
+        let answer = try ledger.once(
+            sender: sender.clientID.text, id: id, now: context.now
+        ) { () throws(Problem) in
+            let accepted = try acceptNew(request, from: sender, channel: channel, &context)
+            fresh = accepted
+            guard case .new(_, let operation) = accepted else { preconditionFailure("It is new") }
+            return .accepted(id: id, operation: operation)
+        }
+        if let fresh { return fresh }
+        guard case .accepted(let known, let operation) = answer else {
+            preconditionFailure("Clients are never the sender without a name")
+        }
+        return .repeated(id: known, operation: operation)
+    }
+
+    private func acceptNew(
+        _ request: PublishRequest, from sender: SessionHandle, channel: String?, _ context: inout PublishContext
+    ) throws(Problem) -> Accepted {
         guard let type = request.type, let data = request.data else { throw .missingFields }
         let from = sender.clientID.text
         if let to = request.to {
@@ -137,23 +176,23 @@ extension Gateway {
             var outcome = PublishOutcome(id: message.id)
             try send(message, to: recipient, &outcome, &context)
             if case .refused = outcome.results.first?.fate { throw .queueFull(recipient) }
-            return Accepted(message: message)
+            return .new(message, operation: nil)
         }
         if let topic = request.topic {
             let message = encode(request, data: data, topic: topic, from: from, isDurable: false, &context)
             _ = send(message, toTopic: topic, &context)
-            return Accepted(message: message)
+            return .new(message, operation: nil)
         }
         let name = JSONText.decode(request.bytes[type])
         switch handler(ofType: name, channel: channel) {
-        case .echo: return Accepted(message: echo(request, data: data, to: sender, &context))
+        case .echo: return .new(echo(request, data: data, to: sender, &context), operation: nil)
         case .events:
             let message = encode(request, data: data, topic: nil, from: from, isDurable: true, &context)
-            return Accepted(message: message, operation: try operations.append(message, &context))
+            return .new(message, operation: try operations.append(message, &context))
         case .topic(let topic):
             let message = encode(request, data: data, topic: topic, from: from, isDurable: false, &context)
             _ = send(message, toTopic: topic, &context)
-            return Accepted(message: message)
+            return .new(message, operation: nil)
         }
     }
 

@@ -134,10 +134,10 @@ final class PhoenixEngine: SocketEngine {
             let request = try PublishRequest(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
             let accepted = try gateway.accept(
                 request, from: handle, channel: topic == WellKnownTopic.gateway ? nil : topic, &loop.context)
-            if let operation = accepted.operation {
-                reply(incoming, isError: false, accepted.json(operation))
+            if case .new(let message, nil) = accepted {
+                replyAccepted(incoming, message)
             } else {
-                replyAccepted(incoming, accepted.message)
+                reply(incoming, isError: false, accepted.json)
             }
         } catch {
             reply(incoming, error)

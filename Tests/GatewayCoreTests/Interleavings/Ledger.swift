@@ -23,8 +23,8 @@ struct Ledger {
         let wasAbsent: Bool
         /// Whether the kernel took it on a connection that carries everything.
         var isReceived = false
-        /// The same, on connections that take part in the choice of the active transport, by kind.
-        var isReceivedBy: [Transport: Bool] = [:]
+        /// Since which switch of transports it is there, for each kind of connection that takes part in the choice.
+        var receivedBy: [Transport: Int] = [:]
         /// When that was reported by a connection that does not acknowledge.
         var receivedAt: Instant?
         var excuse: Excuse = []
@@ -46,9 +46,9 @@ struct Ledger {
         entries.append(Entry(message: message, wasAbsent: wasAbsent))
     }
 
-    mutating func received(_ sequence: Int, inTurnBy transport: Transport?) {
+    mutating func received(_ sequence: Int, inTurnBy transport: Transport?, era: Int) {
         entries[sequence].isReceived = true
-        if let transport { entries[sequence].isReceivedBy[transport] = true }
+        if let transport { entries[sequence].receivedBy[transport] = era }
     }
 
     mutating func reported(_ range: Range<Int>, at now: Instant) {
@@ -58,7 +58,9 @@ struct Ledger {
     }
 
     mutating func excuse(_ range: Range<Int>, _ excuse: Excuse) {
-        for sequence in range where !entries[sequence].isReceived { entries[sequence].excuse.insert(excuse) }
+        for sequence in range where excuse == .claimed || !entries[sequence].isReceived {
+            entries[sequence].excuse.insert(excuse)
+        }
     }
 
     /// The first message before `end` that is missing without an excuse.

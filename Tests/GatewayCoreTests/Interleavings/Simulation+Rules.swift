@@ -65,6 +65,8 @@ extension Simulation {
         if active != lastActive {
             progressOfGone = []
             lastActive = active
+            era += 1
+            if let active { eraBegan[active] = era }
         }
     }
 
@@ -90,12 +92,14 @@ extension Simulation {
         if let missing = ledger.firstMissing(before: reader.underWay.first ?? start) {
             report(.delivery, "\(reader.name) takes over at \(start), but nobody has got \(missing)")
         }
-        if let again = (start..<ledger.next).first(where: { ledger.entries[$0].isReceivedBy[notice.from] == true }) {
+        let began = eraBegan[notice.from] ?? 0
+        let again = (start..<ledger.next).first { ledger.entries[$0].receivedBy[notice.from] ?? -1 >= began }
+        if let again {
             report(.delivery, "\(reader.name) takes over at \(start), but \(again) has come by \(notice.from.name)")
         }
-        let others = readers.filter { $0.transport == notice.from && $0.isInTurn }.compactMap(\.progress)
+        let others = readers.filter(\.isInTurn).compactMap(\.progress)
         if let least = (others + progressOfGone).min(), start < least {
-            report(.delivery, "\(reader.name) takes over at \(start), the others began behind \(least)")
+            report(.delivery, "\(reader.name) takes over at \(start), nobody was owed anything before \(least)")
         }
     }
 

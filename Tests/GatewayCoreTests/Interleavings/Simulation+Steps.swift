@@ -4,7 +4,11 @@
 extension Simulation {
     mutating func act() {
         switch random.below(100) {
-        case ..<26: for _ in 0...random.pick([0, 0, 1, 3]) { publish() }
+        case ..<26:
+            for _ in 0...random.pick([0, 0, 1, 3]) {
+                publish()
+                checkSwitches()
+            }
         case ..<50: if let index = anyReader(where: \.mustTake) { take(index) }
         case ..<54: if let index = anyReader(where: { _ in true }) { take(index) }
         case ..<57: if let index = anyReader(where: { !$0.underWay.isEmpty }) { take(index, stalled: true) }
@@ -49,7 +53,7 @@ extension Simulation {
         switch result {
         case .full:
             missedMessages = true
-            if !wasAbsent { report(.delivery, "refused a message although the client is there") }
+            if !readers.isEmpty { report(.delivery, "refused a message although the client is there") }
             if isDurable, waiting.count < limits.offlineMessages, waiting.bytes + message.cost <= limits.offlineBytes {
                 report(.durable, "refused a message although only \(waiting.count) wait, \(waiting.bytes) bytes")
             }
@@ -57,7 +61,7 @@ extension Simulation {
             if sequence != ledger.next { report(.delivery, "gave sequence \(sequence) instead of \(ledger.next)") }
             ledger.append(message, wasAbsent: wasAbsent)
             let trimmed = before.oldest..<session.log.oldest
-            if !wasAbsent, before.count >= limits.offlineMessages || before.bytes + message.cost > limits.offlineBytes {
+            if !readers.isEmpty, before.count >= limits.offlineMessages || before.bytes + message.cost > limits.offlineBytes {
                 ledger.excuse(trimmed, .bounds)
             }
         }
@@ -79,7 +83,7 @@ extension Simulation {
         guard count > 0 else { return }
         let reader = readers[index]
         for sequence in reader.underWay.prefix(count) where reader.carriesAll {
-            ledger.received(sequence, inTurnBy: reader.isInTurn ? reader.transport : nil)
+            ledger.received(sequence, inTurnBy: reader.isInTurn ? reader.transport : nil, era: era)
         }
         let last = reader.underWay[count - 1]
         if reader.isInTurn, lastID?.epoch != session.epoch || (lastID?.sequence ?? -1) < last {

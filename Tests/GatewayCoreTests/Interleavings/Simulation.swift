@@ -54,6 +54,9 @@ struct Simulation {
     /// From the last look: roles, and values that only grow.
     var roles: [ConnectionID: Cursor.Role] = [:]
     var lastActive: Transport?
+    /// Counts the switches of transports; and at which of them each became active.
+    var era = 0
+    var eraBegan: [Transport: Int] = [:]
     var lastOldest = 0
     var lastDelivered = 0
 
