@@ -20,7 +20,8 @@ let package = Package(
     targets: [
         // Pure values: no I/O, no clock, no lock. Scripts/check-imports proves it.
         .target(name: "WireJSON"),
-        .target(name: "WebSocketProtocol"),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "WebSocketProtocol", dependencies: ["CZlib"]),
         .target(name: "EventStream"),
         .target(name: "PhoenixProtocol", dependencies: ["WireJSON"]),
         .target(

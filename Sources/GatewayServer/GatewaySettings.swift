@@ -36,6 +36,12 @@ public struct GatewaySettings: Sendable {
 
     public var webSocket = WebSocketLimits()
     public var maxChannels = 100
+    /// Whether permessage-deflate is offered to clients that ask for it.
+    public var webSocketCompression = true
+    /// 1 (fast) to 9 (small).
+    public var compressionLevel = 1
+    /// How many times its size a compressed message may become.
+    public var maxInflateRatio = 200
     public var pingInterval = Instant.Span.seconds(30)
     public var pongTimeout = Instant.Span.seconds(10)
     public var idleTimeout = Instant.Span.seconds(75)

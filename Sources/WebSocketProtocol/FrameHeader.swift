@@ -8,10 +8,13 @@ public enum FrameHeader {
     public static func size(_ count: Int) -> Int { count < 126 ? 2 : count < 65_536 ? 4 : 10 }
 
     /// Writes the header of a whole message.
+    /// - Parameter isCompressed: sets the bit that permessage-deflate uses (RFC 7692 §6).
     /// - Parameter out: at least `size(count)` bytes.
     @inlinable
-    public static func write(_ opcode: Opcode, count: Int, to out: UnsafeMutableRawPointer) {
-        out.storeBytes(of: 0x80 | opcode.rawValue, as: UInt8.self)
+    public static func write(
+        _ opcode: Opcode, isCompressed: Bool = false, count: Int, to out: UnsafeMutableRawPointer
+    ) {
+        out.storeBytes(of: 0x80 | (isCompressed ? 0x40 : 0) | opcode.rawValue, as: UInt8.self)
         if count < 126 {
             out.storeBytes(of: UInt8(count), toByteOffset: 1, as: UInt8.self)
         } else if count < 65_536 {

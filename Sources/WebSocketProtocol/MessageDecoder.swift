@@ -34,6 +34,9 @@ public struct MessageDecoder: Sendable {
     /// Something a client has sent. Payload pointers are valid until the next call.
     public enum Event {
         case text(UnsafeRawBufferPointer)
+        /// Compressed text: what it becomes is not checked yet.
+        case compressedText(UnsafeRawBufferPointer)
+        case compressedBinary(UnsafeRawBufferPointer)
         case binary(UnsafeRawBufferPointer)
         case ping(UnsafeRawBufferPointer)
         case pong(UnsafeRawBufferPointer)
@@ -43,6 +46,9 @@ public struct MessageDecoder: Sendable {
     }
 
     private let limits: WebSocketLimits
+    /// Whether permessage-deflate was agreed on.
+    private let allowsCompression: Bool
+    private var messageIsCompressed = false
     private var phase = Phase.header
     /// The bytes of a header that is not whole yet.
     private var header: (UInt64, UInt64) = (0, 0)
@@ -69,7 +75,10 @@ public struct MessageDecoder: Sendable {
         case ended
     }
 
-    public init(limits: WebSocketLimits) { self.limits = limits }
+    public init(limits: WebSocketLimits, allowsCompression: Bool = false) {
+        self.limits = limits
+        self.allowsCompression = allowsCompression
+    }
 
     /// Whether the bytes so far end between two messages.
     public var isBetweenMessages: Bool { phase == .header && headerCount == 0 && messageOpcode == nil }
@@ -129,11 +138,15 @@ public struct MessageDecoder: Sendable {
 
     private mutating func beginFrame(_ bytes: UnsafeRawBufferPointer) -> ProtocolViolation? {
         let first = bytes[0]
-        guard first & 0x70 == 0 else {
-            return ProtocolViolation(.protocolError, "reserved bits are set without an extension (RFC 6455 5.2)")
-        }
         guard let opcode = Opcode(rawValue: first & 0x0F) else {
             return ProtocolViolation(.protocolError, "unknown opcode (RFC 6455 5.2)")
+        }
+        // The first of the three bits marks the first frame of a compressed message (RFC 7692 §6).
+        let isCompressed = first & 0x40 != 0
+        guard first & 0x30 == 0,
+            !isCompressed || allowsCompression && (opcode == .text || opcode == .binary)
+        else {
+            return ProtocolViolation(.protocolError, "reserved bits are set without an extension (RFC 6455 5.2)")
         }
         guard bytes[1] & 0x80 != 0 else {
             return ProtocolViolation(.protocolError, "client frames must be masked (RFC 6455 5.1)")
@@ -170,6 +183,7 @@ public struct MessageDecoder: Sendable {
                     return ProtocolViolation(.protocolError, "a new message inside another one (RFC 6455 5.4)")
                 }
                 messageOpcode = opcode
+                messageIsCompressed = isCompressed
                 fragments = 0
                 utf8 = UTF8Stream()
             }
@@ -205,6 +219,7 @@ public struct MessageDecoder: Sendable {
         let payload = UnsafeRawBufferPointer(target)
         if frameOpcode.isControl { return controlEvent(payload) }
         messageOpcode = nil
+        if messageIsCompressed { return frameOpcode == .text ? .compressedText(payload) : .compressedBinary(payload) }
         if frameOpcode == .text {
             guard utf8.append(payload), utf8.isComplete else { return end(.invalidUTF8) }
             return .text(payload)
@@ -231,7 +246,7 @@ public struct MessageDecoder: Sendable {
             if turn > 0 { mask = mask >> turn | mask << (32 - turn) }
             offset += count
             remaining -= count
-            if !frameOpcode.isControl, messageOpcode == .text,
+            if !frameOpcode.isControl, messageOpcode == .text, !messageIsCompressed,
                 !utf8.append(UnsafeRawBufferPointer(start: target, count: count))
             {
                 return end(.invalidUTF8)
@@ -247,6 +262,7 @@ public struct MessageDecoder: Sendable {
         let kind = messageOpcode
         messageOpcode = nil
         handedOut = 2
+        if messageIsCompressed { return kind == .text ? .compressedText(buffer.bytes) : .compressedBinary(buffer.bytes) }
         if kind == .text {
             guard utf8.isComplete else { return end(.invalidUTF8) }
             return .text(buffer.bytes)

@@ -28,6 +28,9 @@ extension GatewaySettings {
         webSocket = WebSocketLimits(
             maxFrameSize: transports.webSocket.maxFrameSize, maxMessageSize: transports.webSocket.maxMessageSize)
         maxChannels = transports.webSocket.maxChannels
+        webSocketCompression = transports.webSocket.compression
+        compressionLevel = transports.webSocket.compressionLevel
+        maxInflateRatio = transports.webSocket.maxInflateRatio
         pingInterval = Instant.Span(transports.webSocket.pingInterval)
         pongTimeout = Instant.Span(transports.webSocket.pongTimeout)
         idleTimeout = Instant.Span(transports.webSocket.idleTimeout)

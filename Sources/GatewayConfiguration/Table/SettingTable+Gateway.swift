@@ -67,6 +67,15 @@ extension SettingTable {
             "transports.websocket.max_channels", \.transports.webSocket.maxChannels, .integer(1...100_000),
             "Channels that one connection may have joined"),
         Setting(
+            "transports.websocket.compression", \.transports.webSocket.compression, .flag,
+            "Whether messages above 1 KiB are compressed for clients that offer it"),
+        Setting(
+            "transports.websocket.compression_level", \.transports.webSocket.compressionLevel, .integer(1...9),
+            "1 is fast, 9 is small"),
+        Setting(
+            "transports.websocket.max_inflate_ratio", \.transports.webSocket.maxInflateRatio, .integer(2...1_100),
+            "How many times its size a client's compressed message may become"),
+        Setting(
             "transports.websocket.ping_interval", \.transports.webSocket.pingInterval, interval,
             "Time between two pings"),
         Setting(

@@ -52,6 +52,12 @@ extension GatewayConfiguration {
         public var maxMessageSize = 1 << 20
         /// Channels that one connection may have joined.
         public var maxChannels = 100
+        /// Whether messages above 1 KiB are compressed for clients that offer permessage-deflate.
+        public var compression = true
+        /// 1 (fast) to 9 (small).
+        public var compressionLevel = 1
+        /// How many times its size a compressed message of a client may become.
+        public var maxInflateRatio = 200
         /// Time between two pings.
         public var pingInterval: Duration = .seconds(30)
         /// Time in which a ping must be answered.

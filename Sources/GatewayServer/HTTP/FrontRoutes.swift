@@ -162,7 +162,8 @@ extension Gateway {
     }
 
     private func phoenixSocket(_ request: FrontRequest, _ loop: LoopState) throws(Problem) -> PhoenixEngine {
-        let (opening, _) = try upgrade(request, subprotocols: ["phoenix"])
+        let wantsCompression = request.target["compression"] != "false"
+        let opening = try upgrade(request, subprotocols: ["phoenix"], compression: wantsCompression)
         guard let version = PhoenixVersion(parameter: request.target["vsn"]) else {
             throw Problem(403, "unsupported_vsn", "vsn must be absent, 1.x or 2.x")
         }
@@ -179,13 +180,14 @@ extension Gateway {
 
     private func echoSocket(_ request: FrontRequest, _ loop: LoopState) throws(Problem) -> EchoEngine {
         let limits = WebSocketLimits(maxFrameSize: 16 << 20, maxMessageSize: 16 << 20, maxFragments: 65_536)
-        return EchoEngine(opening: try upgrade(request, subprotocols: []).opening, limits: limits, loop: loop)
+        return EchoEngine(
+            opening: try upgrade(request, subprotocols: [], compression: true), limits: limits, loop: loop)
     }
 
     /// Checks the opening handshake (RFC 6455 §4.2.1) and writes the answer to it.
     private func upgrade(
-        _ request: FrontRequest, subprotocols: [String]
-    ) throws(Problem) -> (opening: [UInt8], subprotocol: String?) {
+        _ request: FrontRequest, subprotocols: [String], compression: Bool
+    ) throws(Problem) -> SocketEngine.Opening {
         guard currentPhase == .serving else { throw .draining }
         let headers = request.head.headers
         guard headers[canonicalForm: "upgrade"].contains(where: { $0.lowercased() == "websocket" }),
@@ -202,7 +204,11 @@ extension Gateway {
         var text = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         text += "Sec-WebSocket-Accept: \(accept)\r\n"
         if let chosen { text += "Sec-WebSocket-Protocol: \(chosen)\r\n" }
-        return (Array((text + "\r\n").utf8), chosen)
+        let offers = headers.filter { $0.name.lowercased() == "sec-websocket-extensions" }.map(\.value)
+        let deflate =
+            compression && settings.webSocketCompression ? PerMessageDeflate.negotiate(offers) : nil
+        if let deflate { text += "Sec-WebSocket-Extensions: \(deflate.response)\r\n" }
+        return SocketEngine.Opening(answer: Array((text + "\r\n").utf8), deflate: deflate)
     }
 
     // MARK: - Messages

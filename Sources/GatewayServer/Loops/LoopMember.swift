@@ -42,6 +42,8 @@ final class LoopState {
     @exclusivity(unchecked) var response: [UInt8] = []
     /// Messages in hand while a connection is drained.
     @exclusivity(unchecked) var batch: [Session.Delivery] = []
+    /// Compression for all connections of this loop.
+    let compression: SharedCompression
     /// Room for unmasking what a client sends.
     let unmasked: UnsafeMutableRawBufferPointer
     @exclusivity(unchecked) var counters = [TrafficCounters](
@@ -73,6 +75,7 @@ final class LoopState {
         let now = Clock.now
         context = PublishContext(now: now, wallClock: Clock.wall, wakes: WakeSet(loops: gateway.loopCount))
         wheel = TimingWheel(tick: Self.tick, buckets: 512, now: now)
+        compression = SharedCompression(level: gateway.settings.compressionLevel)
         unmasked = .allocate(byteCount: 65_536, alignment: 16)
         batch.reserveCapacity(256)
     }
@@ -155,6 +158,7 @@ final class LoopState {
         begin()
         lag = max(Instant.Span(nanoseconds: 0), context.now - nextTurn)
         nextTurn = context.now + Self.tick
+        compression.forget()
         due.removeAll(keepingCapacity: true)
         wheel.advance(to: context.now, into: &due)
         for raw in due {

@@ -27,7 +27,7 @@ final class PhoenixEngine: SocketEngine {
     /// Topics that were joined when `alreadyHad` ended.
     private var alreadyHadTopics: [String] = []
 
-    init(_ request: PhoenixRequest, opening: [UInt8], loop: LoopState) {
+    init(_ request: PhoenixRequest, opening: Opening, loop: LoopState) {
         version = request.version
         clientID = request.clientID
         resumeFromQuery = request.resume
@@ -309,8 +309,15 @@ final class PhoenixEngine: SocketEngine {
     }
 
     private func push(_ message: Message, _ sequence: Int, on channel: PhoenixChannels.Channel) {
+        var compressed: ByteBuffer?
+        if deflateWindowBits > 0, message.tail.readableBytes > SharedCompression.threshold {
+            let suffix = version == .v2 ? UInt8(ascii: "]") : UInt8(ascii: "}")
+            compressed = loop.compression.deflated(
+                message, .init(windowBits: Int(deflateWindowBits), suffix: suffix))
+        }
         PushWriter.write(
-            message, sequence: sequence, channel: channel, version: version, epoch: epochText, to: &loop.outbound)
+            message, sequence: sequence, channel: channel, version: version, epoch: epochText, compressed: compressed,
+            to: &loop.outbound)
     }
 
     override func write(event: String, data: [UInt8], sequence: Int) {

@@ -8,8 +8,13 @@ import WebSocketProtocol
 enum PushWriter {
     static func write(
         _ message: Message, sequence: Int, channel: PhoenixChannels.Channel, version: PhoenixVersion, epoch: EpochText,
-        to outbound: inout Outbound
+        compressed: ByteBuffer?, to outbound: inout Outbound
     ) {
+        if let compressed {
+            return writeCompressed(
+                message, sequence: sequence, channel: channel, version: version, epoch: epoch, compressed: compressed,
+                to: &outbound)
+        }
         let topic = channel.topic
         let tail = message.tail
         let event = message.event
@@ -23,28 +28,8 @@ enum PushWriter {
         outbound.buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: inlineSize) { target in
             FrameHeader.write(.text, count: frame, to: target.baseAddress!)
             var out = RawWriter(target.baseAddress! + headerSize)
-            switch version {
-            case .v2:
-                out.put("[")
-                channel.joinRef.withUnsafeBytes { out.put($0) }
-                out.put(",null,\"")
-            case .v1: out.put("{\"topic\":\"")
-            }
-            out.put(text: topic)
-            switch version {
-            case .v2: out.put("\",\"")
-            case .v1: out.put("\",\"event\":\"")
-            }
-            if let event { out.put(text: event) } else { out.put("message") }
-            switch version {
-            case .v2: out.put("\",")
-            case .v1: out.put("\",\"ref\":null,\"payload\":")
-            }
-            out.put("{\"epoch\":\"")
-            epoch.put(to: &out)
-            out.put("\",\"sequence\":")
-            out.put(decimal: sequence)
-            out.put(",")
+            putHead(
+                message, sequence: sequence, channel: channel, version: version, epoch: epoch, &out)
             if !isShared {
                 tail.withUnsafeReadableBytes { out.put($0) }
                 putSuffix(version, &out)
@@ -56,6 +41,64 @@ enum PushWriter {
             outbound.append(shared: tail)
             outbound.append(version == .v2 ? "]".utf8 : "}".utf8)
         }
+    }
+
+    /// Everything before the part that all subscribers share.
+    @inline(__always)
+    private static func putHead(
+        _ message: Message, sequence: Int, channel: PhoenixChannels.Channel, version: PhoenixVersion, epoch: EpochText,
+        _ out: inout RawWriter
+    ) {
+        switch version {
+        case .v2:
+            out.put("[")
+            channel.joinRef.withUnsafeBytes { out.put($0) }
+            out.put(",null,\"")
+        case .v1: out.put("{\"topic\":\"")
+        }
+        out.put(text: channel.topic)
+        switch version {
+        case .v2: out.put("\",\"")
+        case .v1: out.put("\",\"event\":\"")
+        }
+        if let event = message.event { out.put(text: event) } else { out.put("message") }
+        switch version {
+        case .v2: out.put("\",")
+        case .v1: out.put("\",\"ref\":null,\"payload\":")
+        }
+        out.put("{\"epoch\":\"")
+        epoch.put(to: &out)
+        out.put("\",\"sequence\":")
+        out.put(decimal: sequence)
+        out.put(",")
+    }
+
+    /// The same push with its shared part compressed: the head in a stored block, then the blocks that all subscribers
+    /// share (RFC 7692 §6.1).
+    private static func writeCompressed(
+        _ message: Message, sequence: Int, channel: PhoenixChannels.Channel, version: PhoenixVersion, epoch: EpochText,
+        compressed: ByteBuffer, to outbound: inout Outbound
+    ) {
+        let head =
+            channel.topic.utf8.count + (message.event?.utf8.count ?? 7) + 24 + epoch.count + decimalLength(sequence)
+            + (version == .v2 ? 13 + channel.joinRef.count : 44)
+        let frame = 5 + head + compressed.readableBytes
+        let headerSize = FrameHeader.size(frame)
+        let isShared = compressed.readableBytes >= Outbound.shareFrom
+        let inlineSize = headerSize + frame - (isShared ? compressed.readableBytes : 0)
+        outbound.buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: inlineSize) { target in
+            FrameHeader.write(.text, isCompressed: true, count: frame, to: target.baseAddress!)
+            let block = target.baseAddress! + headerSize
+            block.storeBytes(of: 0, as: UInt8.self)
+            block.storeBytes(of: UInt16(head).littleEndian, toByteOffset: 1, as: UInt16.self)
+            block.storeBytes(of: (~UInt16(head)).littleEndian, toByteOffset: 3, as: UInt16.self)
+            var out = RawWriter(block + 5)
+            putHead(message, sequence: sequence, channel: channel, version: version, epoch: epoch, &out)
+            assert(out.count == head, "The stored block's length is wrong")
+            if !isShared { compressed.withUnsafeReadableBytes { out.put($0) } }
+            return inlineSize
+        }
+        if isShared { outbound.append(shared: compressed) }
     }
 
     @inline(__always)

@@ -6,15 +6,26 @@ import WebSocketProtocol
 /// for its subclasses.
 class SocketEngine: ConnectionEngine {
     private var decoder: MessageDecoder
+    private let maxMessageSize: Int
     private var lastReceived = Instant.zero
     private var pingSentAt: Instant?
     /// The answer to the opening handshake.
     private var opening: [UInt8]
+    /// The window for compressed messages as a power of two; 0 if the client takes none.
+    let deflateWindowBits: UInt8
 
-    /// - Parameter opening: the bytes of the 101 answer.
-    init(opening: [UInt8], limits: WebSocketLimits, loop: LoopState) {
-        self.opening = opening
-        decoder = MessageDecoder(limits: limits)
+    /// The result of an opening handshake.
+    struct Opening {
+        /// The bytes of the 101 answer.
+        let answer: [UInt8]
+        let deflate: PerMessageDeflate?
+    }
+
+    init(opening: Opening, limits: WebSocketLimits, loop: LoopState) {
+        self.opening = opening.answer
+        deflateWindowBits = UInt8(opening.deflate?.serverWindowBits ?? 0)
+        decoder = MessageDecoder(limits: limits, allowsCompression: opening.deflate != nil)
+        maxMessageSize = limits.maxMessageSize
         super.init(loop: loop, transport: .webSocket)
     }
 
@@ -81,18 +92,41 @@ class SocketEngine: ConnectionEngine {
             switch event {
             case .text(let payload): receivedText(payload)
             case .binary(let payload): receivedBinary(payload)
+            case .compressedText(let payload): inflate(payload) { receivedInflatedText($0) }
+            case .compressedBinary(let payload): inflate(payload) { receivedBinary($0) }
             case .ping(let payload): writeFrame(.pong, payload)
             case .pong: break
             case .close(let code):
                 detach(leaving: false)
                 writeClose(code ?? .normal, "")
                 verdict = .finished
-            case .violation(let violation):
-                loop.counters[Int(transport.rawValue)].failed(now: loop.now)
-                close(violation.code, violation.reason, reconnect: .now)
-                verdict = .finished
+            case .violation(let violation): fail(violation.code, violation.reason)
             }
         }
+    }
+
+    private func inflate(_ payload: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void) {
+        switch loop.compression.inflate(
+            payload, limit: maxMessageSize, ratio: gateway.settings.maxInflateRatio, body)
+        {
+        case .message: break
+        case .tooLarge: fail(.messageTooBig, "a message may have \(maxMessageSize) bytes when inflated")
+        case .invalid: fail(.invalidPayload, "not what permessage-deflate makes (RFC 7692 7.2.2)")
+        }
+    }
+
+    private func receivedInflatedText(_ bytes: UnsafeRawBufferPointer) {
+        var utf8 = UTF8Stream()
+        guard utf8.append(bytes), utf8.isComplete else {
+            return fail(.invalidPayload, "text that is not UTF-8 (RFC 6455 8.1)")
+        }
+        receivedText(bytes)
+    }
+
+    private func fail(_ code: CloseCode, _ reason: String) {
+        loop.counters[Int(transport.rawValue)].failed(now: loop.now)
+        close(code, reason, reconnect: .now)
+        verdict = .finished
     }
 
     override func visit() -> Instant {

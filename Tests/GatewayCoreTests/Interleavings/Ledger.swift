@@ -13,7 +13,7 @@ struct Ledger {
         static let notRecovered = Excuse(rawValue: 4)
         /// A connection started behind it because the client named no place.
         static let new = Excuse(rawValue: 8)
-        /// It was trimmed while the client was there and more than the offline queue's bounds waited.
+        /// It was trimmed while a connection was there, beyond the bound of the log or of the offline queue.
         static let bounds = Excuse(rawValue: 16)
     }
 

@@ -51,13 +51,14 @@ extension Simulation {
     /// Connections whose role has changed since the last look.
     mutating func checkSwitches() {
         let active = session.activeTransport
+        let progress = readers.filter(\.isInTurn).compactMap(\.progress) + progressOfGone
         for cursor in session.cursors where roles[cursor.connection] != cursor.role {
             guard let index = readers.firstIndex(where: { $0.id == cursor.connection }) else { continue }
             roles[cursor.connection] = cursor.role
             if cursor.role == .standby {
                 readers[index].next = nil
             } else {
-                checkTakeover(cursor, index)
+                checkTakeover(cursor, index, leastProgress: progress.min())
                 readers[index].next = cursor.position
                 readers[index].began = cursor.position
             }
@@ -71,7 +72,7 @@ extension Simulation {
     }
 
     /// A connection begins to deliver in place of another transport.
-    private mutating func checkTakeover(_ cursor: Cursor, _ index: Int) {
+    private mutating func checkTakeover(_ cursor: Cursor, _ index: Int, leastProgress: Int?) {
         let reader = readers[index]
         let start = cursor.position
         guard let notice = cursor.notice else {
@@ -97,8 +98,7 @@ extension Simulation {
         if let again {
             report(.delivery, "\(reader.name) takes over at \(start), but \(again) has come by \(notice.from.name)")
         }
-        let others = readers.filter(\.isInTurn).compactMap(\.progress)
-        if let least = (others + progressOfGone).min(), start < least {
+        if let least = leastProgress, start < least {
             report(.delivery, "\(reader.name) takes over at \(start), nobody was owed anything before \(least)")
         }
     }

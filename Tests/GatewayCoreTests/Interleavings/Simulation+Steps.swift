@@ -61,7 +61,11 @@ extension Simulation {
             if sequence != ledger.next { report(.delivery, "gave sequence \(sequence) instead of \(ledger.next)") }
             ledger.append(message, wasAbsent: wasAbsent)
             let trimmed = before.oldest..<session.log.oldest
-            if !readers.isEmpty, before.count >= limits.offlineMessages || before.bytes + message.cost > limits.offlineBytes {
+            let others = (count: before.count - waiting.count, bytes: before.bytes - waiting.bytes)
+            if !readers.isEmpty,
+                waiting.count >= limits.offlineMessages || waiting.bytes + message.cost > limits.offlineBytes
+                    || others.count >= limits.logMessages || others.bytes + message.cost > limits.logBytes
+            {
                 ledger.excuse(trimmed, .bounds)
             }
         }

@@ -214,7 +214,7 @@ struct PublishRequestTests {
             let end = random.below(bytes.count)
             // A heap block of exactly this size, so that a read behind it can be found by tools.
             Array(bytes[..<end]).withUnsafeBytes { piece in
-                #expect(throws: Problem.self) { _ = try PublishRequest(piece, maxDepth: 64) }
+                _ = #expect(throws: Problem.self) { try PublishRequest(piece, maxDepth: 64) }
             }
             var mutated = bytes
             mutated[random.below(bytes.count)] = UInt8(truncatingIfNeeded: random.next())

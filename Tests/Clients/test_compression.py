@@ -1,0 +1,101 @@
+"""permessage-deflate (RFC 7692): what is worth it is compressed, once for all, and every client reads the same."""
+
+import json
+
+import phoenix
+import pytest
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
+from websockets.sync.client import connect
+
+LONG = {"rows": [{"number": n, "name": f"row number {n}", "text": "grüß Gott 👋"} for n in range(100)]}
+
+
+def open_compressed(gateway, client, **offer):
+    factory = ClientPerMessageDeflateFactory(**offer)
+    connection = connect(
+        phoenix.url(gateway.ws, client_id=client, vsn="2.0.0"), compression=None, extensions=[factory], max_size=None)
+    return connection, connection.response.headers.get("Sec-WebSocket-Extensions")
+
+
+def join(connection, payload=None):
+    connection.send(json.dumps(["1", "1", "mcp:gateway", "phx_join", payload or {}]))
+    return json.loads(connection.recv(timeout=15))
+
+
+def next_message(connection):
+    while True:
+        frame = json.loads(connection.recv(timeout=15))
+        if frame[3] == "message":
+            return frame[4]
+
+
+@pytest.mark.parametrize("offer", [
+    {}, {"client_max_window_bits": True}, {"server_max_window_bits": 9}, {"server_max_window_bits": 12},
+    {"server_no_context_takeover": True, "client_no_context_takeover": True},
+])
+def test_a_long_message_arrives_whole_under_every_offer(gateway, client, offer):
+    connection, agreed = open_compressed(gateway, client, **offer)
+    with connection:
+        assert "server_no_context_takeover" in agreed and "client_no_context_takeover" in agreed
+        join(connection)
+        for _ in range(3):
+            gateway.api.publish(client_id=client, data=LONG)
+            assert next_message(connection)["data"] == LONG
+
+
+def test_a_compressed_message_of_the_client_is_understood(gateway, client):
+    connection, _ = open_compressed(gateway, client)
+    with connection:
+        join(connection)
+        connection.send(json.dumps(["1", "2", "mcp:gateway", "message", {"type": "echo", "data": LONG}]))
+        assert next_message(connection)["data"] == LONG
+
+
+def test_every_subscriber_reads_a_broadcast_compressed_or_not(gateway, new_client, topic):
+    names = [new_client() for _ in range(4)]
+    plain, _ = phoenix.join(gateway.ws, names[0], {"topics": [topic]})
+    old, _ = phoenix.join(gateway.ws, names[1], {"topics": [topic]}, version=phoenix.V1)
+    compressed = [open_compressed(gateway, name)[0] for name in names[2:]]
+    for connection in compressed:
+        join(connection, {"topics": [topic]})
+    gateway.api.publish(topic=topic, data=LONG)
+    gateway.api.publish(topic=topic, data="short")
+    with plain, old:
+        for socket in (plain, old):
+            assert [socket.message()["data"] for _ in range(2)] == [LONG, "short"]
+        for connection in compressed:
+            assert [next_message(connection)["data"] for _ in range(2)] == [LONG, "short"]
+            connection.close()
+
+
+@pytest.mark.parametrize("offer", [
+    "permessage-deflate; server_max_window_bits=8", "permessage-deflate; unknown=1",
+    "permessage-deflate; client_max_window_bits=16", "permessage-deflate; server_no_context_takeover=1",
+    "permessage-deflate; client_max_window_bits; client_max_window_bits", "x-webkit-deflate-frame",
+])
+def test_an_offer_that_cannot_be_kept_is_declined_and_the_socket_works(gateway, client, offer):
+    with connect(phoenix.url(gateway.ws, client_id=client, vsn="2.0.0"), compression=None,
+                 additional_headers={"Sec-WebSocket-Extensions": offer}) as connection:
+        assert "Sec-WebSocket-Extensions" not in connection.response.headers
+        join(connection)
+        gateway.api.publish(client_id=client, data=LONG)
+        assert next_message(connection)["data"] == LONG
+
+
+def test_a_client_may_do_without(gateway, client):
+    factory = ClientPerMessageDeflateFactory()
+    with connect(phoenix.url(gateway.ws, client_id=client, vsn="2.0.0", compression="false"), compression=None,
+                 extensions=[factory]) as connection:
+        assert "Sec-WebSocket-Extensions" not in connection.response.headers
+
+
+def test_a_bomb_is_refused_while_it_inflates(gateway, client, bystander):
+    connection, _ = open_compressed(gateway, client)
+    with connection:
+        join(connection)
+        bomb = json.dumps(["1", "2", "mcp:gateway", "message", {"type": "echo", "data": "a" * 50_000_000}])
+        connection.send(bomb)
+        with pytest.raises(Exception) as closed:
+            while True:
+                connection.recv(timeout=15)
+        assert closed.value.rcvd.code == 1009
