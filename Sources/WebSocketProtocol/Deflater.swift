@@ -67,12 +67,12 @@ public final class Inflater {
     /// Inflates a message of RFC 7692 §7.2.2 and hands it to `body`; the bounds are watched while it grows.
     /// - Parameters:
     ///   - limit: the most bytes that it may become.
-    ///   - ratio: how many times its size it may become, above 64 KiB.
+    ///   - ratio: how many times its size it may become, above 1 MiB.
     public func inflate(
         _ bytes: UnsafeRawBufferPointer, limit: Int, ratio: Int, _ body: (UnsafeRawBufferPointer) -> Void
     ) -> Result {
         inflateReset(stream)
-        let allowed = min(limit, max(65_536, bytes.count * ratio))
+        let allowed = min(limit, max(1 << 20, bytes.count * ratio))
         var produced = 0
         if output.isEmpty { output = [UInt8](repeating: 0, count: 16_384) }
         let tail: [UInt8] = [0x00, 0x00, 0xFF, 0xFF]

@@ -38,6 +38,7 @@ extension GatewaySettings {
         session.logMessages = configuration.session.logMessages
         session.logBytes = configuration.session.logBytes
         session.retention = Instant.Span(configuration.session.retention)
+        session.maxConnections = configuration.session.maxConnections
         session.maxTopics = configuration.session.maxTopics
         session.unackedGrace = Instant.Span(configuration.session.unackedGrace)
         session.maxUnsentBytes = configuration.session.maxUnsentBytes

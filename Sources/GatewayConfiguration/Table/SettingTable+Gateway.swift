@@ -74,7 +74,7 @@ extension SettingTable {
             "1 is fast, 9 is small"),
         Setting(
             "transports.websocket.max_inflate_ratio", \.transports.webSocket.maxInflateRatio, .integer(2...1_100),
-            "How many times its size a client's compressed message may become"),
+            "How many times its size a client's compressed message may become, above 1 MiB"),
         Setting(
             "transports.websocket.ping_interval", \.transports.webSocket.pingInterval, interval,
             "Time between two pings"),
@@ -102,6 +102,9 @@ extension SettingTable {
         Setting(
             "session.max_sessions", \.session.maxSessions, .integer(1...10_000_000),
             "Clients that are remembered at a time"),
+        Setting(
+            "session.max_connections", \.session.maxConnections, .integer(1...10_000),
+            "Connections that one client may hold at once"),
         Setting(
             "session.max_topics", \.session.maxTopics, .integer(1...100_000), "Topics that one client may subscribe to"),
         Setting(

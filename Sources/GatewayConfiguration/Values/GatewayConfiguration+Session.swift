@@ -33,6 +33,8 @@ extension GatewayConfiguration {
         public var retention: Duration = .seconds(5 * 60)
         /// Sessions on this node.
         public var maxSessions = 200_000
+        /// Connections that one client may hold at once.
+        public var maxConnections = 64
         /// Topics that one client may be subscribed to.
         public var maxTopics = 100
         /// How long after it was written a message counts as delivered on a connection that never acknowledges.

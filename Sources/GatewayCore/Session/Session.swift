@@ -54,6 +54,7 @@ public struct Session: Sendable {
     /// The sequence that the next message will get.
     public var nextSequence: Int { log.next }
     public var hasConnections: Bool { !cursors.isEmpty }
+    public var connectionCount: Int { cursors.count }
     /// Bytes of the messages that the log holds.
     public var storedBytes: Int { log.bytes }
     public var storedMessages: Int { log.count }

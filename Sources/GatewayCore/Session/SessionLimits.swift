@@ -16,6 +16,8 @@ public struct SessionLimits: Equatable, Sendable {
     public var unackedGrace = Instant.Span.seconds(60)
     /// Bytes that may wait for one connection.
     public var maxUnsentBytes = 1 << 20
+    /// Connections that one client may hold at once.
+    public var maxConnections = 64
     /// Topics that one client may be subscribed to.
     public var maxTopics = 100
 

@@ -178,14 +178,23 @@ class ConnectionEngine {
         claims += attachment.inheritedTopics
     }
 
+    /// What a connection finds when it becomes a cursor.
+    private struct Place {
+        let handle: SessionHandle
+        let outcome: (attachment: Session.Attachment, alreadyHad: Range<Int>)
+        let epoch: Epoch
+    }
+
     /// Becomes a cursor over the client's session.
-    /// - Returns: `nil` if there are too many sessions.
     final func attach(
         _ client: ClientID, _ request: Session.AttachRequest, promoting: Bool = false
-    ) -> (attachment: Session.Attachment, alreadyHad: Range<Int>)? {
+    ) throws(Problem) -> (attachment: Session.Attachment, alreadyHad: Range<Int>) {
         let now = loop.now
         let limits = gateway.sessionLimits
-        let result = gateway.directory.withSession(client, now: now) { handle, session in
+        let result = gateway.directory.withSession(client, now: now) { handle, session -> Result<Place, Problem> in
+            guard promoting || session.connectionCount < limits.maxConnections else {
+                return .failure(.tooManyConnections(limits))
+            }
             let outcome: (attachment: Session.Attachment, alreadyHad: Range<Int>)
             if promoting {
                 outcome = session.promote(request, limits: limits, now: now, wakes: &loop.context.wakes)
@@ -194,10 +203,11 @@ class ConnectionEngine {
                 outcome = (attachment, 0..<0)
             }
             // It asks for what is there right after this.
-            return (handle, outcome, session.epoch)
+            return .success(Place(handle: handle, outcome: outcome, epoch: session.epoch))
         }
-        guard let (handle, outcome, epoch) = result else { return nil }
-        take(handle, epoch, outcome.attachment)
+        guard let place = try result?.get() else { throw .tooManySessions }
+        let (handle, outcome) = (place.handle, place.outcome)
+        take(handle, place.epoch, outcome.attachment)
         for topic in outcome.attachment.abandonedTopics { gateway.topics.reconcile(topic, handle) }
         return outcome
     }

@@ -39,11 +39,11 @@ final class EventStreamEngine: ConnectionEngine {
         attachRequest.isIndependent = request.isIndependent
         let attachment: Session.Attachment
         if let client = request.clientID {
-            guard let outcome = attach(client, attachRequest) else {
-                // The request was checked before; only the number of sessions can have changed since.
-                return refuse(.tooManySessions)
+            do throws(Problem) {
+                attachment = try attach(client, attachRequest).attachment
+            } catch {
+                return refuse(error)
             }
-            attachment = outcome.attachment
         } else {
             attachRequest.isIndependent = true
             attachment = attachToOperations(attachRequest)
@@ -193,7 +193,7 @@ final class EventStreamEngine: ConnectionEngine {
     private func refuse(_ problem: Problem) {
         let body = problem.json
         loop.outbound.append(
-            ("HTTP/1.1 \(problem.status) Service Unavailable\r\ncontent-type: application/json\r\n"
+            ("HTTP/1.1 \(problem.status) Refused\r\ncontent-type: application/json\r\n"
                 + "content-length: \(body.count)\r\nretry-after: \(problem.retryAfter ?? 1)\r\nconnection: close\r\n\r\n")
                 .utf8)
         loop.outbound.append(body)

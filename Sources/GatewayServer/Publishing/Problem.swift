@@ -1,3 +1,4 @@
+import GatewayCore
 import WireJSON
 
 /// A refusal, as HTTP answers and channel replies carry it: `{"error", "reason", "retry_after"}` (contract §7).
@@ -49,5 +50,10 @@ public struct Problem: Error, Equatable, Sendable {
     }
     static let tooManySessions = Problem(
         503, "overloaded", "the gateway holds as many sessions as session.max_sessions allows", retryAfter: 30)
+    static func tooManyConnections(_ limits: SessionLimits) -> Problem {
+        Problem(
+            429, "too_many_connections",
+            "a client may hold \(limits.maxConnections) connections (session.max_connections)", retryAfter: 10)
+    }
     static let draining = Problem(503, "overloaded", "the gateway is shutting down", retryAfter: 5)
 }

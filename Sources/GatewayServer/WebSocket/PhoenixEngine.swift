@@ -215,8 +215,7 @@ final class PhoenixEngine: SocketEngine {
         let attachment: Session.Attachment
         if isGateway, handle != nil, gatewayChannel == nil {
             alreadyHadTopics = channels.all.map(\.topic)
-            guard let result = attach(client, request, promoting: true) else { throw .tooManySessions }
-            (attachment, alreadyHad) = result
+            (attachment, alreadyHad) = try attach(client, request, promoting: true)
             resumeFromQuery = .none
         } else if handle == nil || isGateway && parameters.resume.isExplicit {
             detach(leaving: false)
@@ -224,8 +223,7 @@ final class PhoenixEngine: SocketEngine {
                 request.isIndependent = true
                 request.carriesAll = false
             }
-            guard let result = attach(client, request) else { throw .tooManySessions }
-            attachment = result.attachment
+            attachment = try attach(client, request).attachment
             resumeFromQuery = .none
         } else {
             attachment = presentPlace()
@@ -279,7 +277,7 @@ final class PhoenixEngine: SocketEngine {
         request.resume = .afterSequence(takenBefore - 1)
         // Taken up again before they are released, so that the topics' member lists stay as they are.
         detach(leaving: false)
-        _ = attach(handle.clientID, request)
+        _ = try? attach(handle.clientID, request)
         for topic in topics { try? claim(topic) }
     }
 

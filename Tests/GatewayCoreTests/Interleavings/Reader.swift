@@ -17,14 +17,16 @@ struct Reader {
     var next: Int?
     /// Where it began to deliver, at last.
     var began: Int?
+    /// The place that the client named, if it was accepted.
+    var wanted: Int?
     /// Nothing before this may come: it came already, or the client said that it has it.
     var floor = 0
     /// It has been woken, has just come, or was told that there is more.
     var mustTake = true
 
     var isInTurn: Bool { !isIndependent && carriesAll }
-    /// How far it got, if it ever delivered.
-    var progress: Int? { began.map { max($0, flushedBefore) } }
+    /// How far the session knows that it got, if it ever delivered.
+    var progress: Int? { began.map { max($0, reportedBefore) } }
 
     var name: String { "\(transport == .webSocket ? "W" : "S")\(id.slot)" }
 }

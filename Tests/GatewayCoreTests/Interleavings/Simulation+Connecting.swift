@@ -67,6 +67,7 @@ extension Simulation {
         }
         if attachment.nextSequence != ledger.next { report(.delivery, "says next \(attachment.nextSequence)") }
         if wanted.reason == nil {
+            reader.wanted = wanted.sequence
             reader.floor = wanted.sequence
             // Who resumes from a place that it cannot have had says that it has everything before.
             ledger.excuse(0..<wanted.sequence, .claimed)

@@ -60,7 +60,8 @@ extension Simulation {
             } else {
                 checkTakeover(cursor, index, leastProgress: progress.min())
                 readers[index].next = cursor.position
-                readers[index].began = cursor.position
+                // What was under way on it before it stood by still is.
+                readers[index].began = cursor.flushed
             }
         }
         if active != lastActive {
@@ -98,7 +99,7 @@ extension Simulation {
         if let again {
             report(.delivery, "\(reader.name) takes over at \(start), but \(again) has come by \(notice.from.name)")
         }
-        if let least = leastProgress, start < least {
+        if let least = leastProgress, start < least, start != reader.wanted {
             report(.delivery, "\(reader.name) takes over at \(start), nobody was owed anything before \(least)")
         }
     }

@@ -144,7 +144,7 @@ extension Simulation {
         noteReported(index)
         let reader = readers.remove(at: index)
         if reader.isInTurn {
-            if let progress = reader.progress, roles[reader.id] == .active { progressOfGone.append(progress) }
+            if let progress = reader.progress { progressOfGone.append(progress) }
             if reader.flushedBefore > 0 { earlierPlaces.append(reader.flushedBefore - 1) }
         }
         subject.detach(reader.id, flushed: reader.flushedBefore, now: now, wakes: &wakes)
