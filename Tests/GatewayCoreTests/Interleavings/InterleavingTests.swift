@@ -4,12 +4,12 @@ import Testing
 /// switch and every resume, unless a signal explains it. Each seed is one life of a client; a failure prints its seed and
 /// the events that led to it.
 @Suite struct InterleavingTests {
-    @Test(arguments: 0..<20000)
+    @Test(arguments: 0..<2000)
     func receiptsAreInOrderWithoutHolesOrRepeats(seed: Int) {
         if let complaint = Simulation.complaint(seed: seed, ignoring: [.durable]) { Issue.record("\(complaint)") }
     }
 
-    @Test(arguments: 0..<5000)
+    @Test(arguments: 0..<500)
     func durableMessagesToAnAbsentClientAreDeliveredOrRefused(seed: Int) {
         if let complaint = Simulation.complaint(seed: seed, ignoring: [.delivery, .state, .wake]) {
             Issue.record("\(complaint)")

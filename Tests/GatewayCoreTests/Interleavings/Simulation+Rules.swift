@@ -99,7 +99,8 @@ extension Simulation {
         if let again {
             report(.delivery, "\(reader.name) takes over at \(start), but \(again) has come by \(notice.from.name)")
         }
-        if let least = leastProgress, start < least, start != reader.wanted {
+        // A start that is not in the log any more is told as falling behind.
+        if let least = leastProgress, start < least, start != reader.wanted, start >= session.log.oldest {
             report(.delivery, "\(reader.name) takes over at \(start), nobody was owed anything before \(least)")
         }
     }

@@ -53,9 +53,10 @@ extension InProcess {
         @Test(.timeLimit(.minutes(1)))
         func `a peer that has gone is a failure, not a signal`() async throws {
             try await Self.withSender { sender, peer in
-                peer.close()
                 try await sender.fill([[1, 2, 3]])
-                #expect(try await sender.send() == .failed)
+                let descriptor = peer.giveAway()
+                // In one step, so that the channel has not noticed yet.
+                #expect(try await sender.send { close(descriptor) } == .failed)
             }
         }
 
@@ -121,8 +122,9 @@ extension InProcess {
             }
 
             /// Sends what waits and drops what has been sent.
-            func send() async throws -> DirectSocket.Result {
+            func send(after first: @escaping @Sendable () -> Void = {}) async throws -> DirectSocket.Result {
                 try await onHolder { holder in
+                    first()
                     guard let socket = holder.socket else { return .failed }
                     let result = socket.send(holder.outbound)
                     switch result {
@@ -156,11 +158,17 @@ extension InProcess {
                 var bytes: [UInt8] = []
                 var room = [UInt8](repeating: 0, count: 4096)
                 while bytes.count < count {
-                    let got = recv(descriptor, &room, min(room.count, count - bytes.count), CInt(MSG_DONTWAIT.rawValue))
+                    let got = recv(descriptor, &room, min(room.count, count - bytes.count), CInt(MSG_DONTWAIT))
                     guard got > 0 else { break }
                     bytes += room[..<got]
                 }
                 return bytes
+            }
+
+            /// The descriptor, which is the caller's to close now.
+            func giveAway() -> CInt {
+                defer { descriptor = -1 }
+                return descriptor
             }
 
             func close() {

@@ -71,7 +71,7 @@ extension InProcess {
                 let headers = Dictionary(
                     head.dropFirst().map { line in
                         let parts = line.split(separator: ":", maxSplits: 1)
-                        return (parts[0].lowercased(), parts[1].dropFirst())
+                        return (parts[0].lowercased(), String(parts[1].dropFirst()))
                     }, uniquingKeysWith: { _, _ in "twice" })
                 #expect(headers["content-type"] == "text/event-stream; charset=utf-8")
                 #expect(headers["cache-control"] == "no-cache, no-transform")

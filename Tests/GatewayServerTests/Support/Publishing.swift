@@ -65,7 +65,7 @@ extension Outbound {
     /// Takes everything as one array.
     mutating func takeBytes() -> [UInt8] {
         var bytes: [UInt8] = []
-        takeAll { bytes.append(contentsOf: $0.readableBytesView) }
+        takeAll { bytes += Array(buffer: $0) }
         return bytes
     }
 }
