@@ -24,8 +24,6 @@ public final class Gateway: Sendable {
     private let inboxList: OnceList<WakeInbox>
     private let listeners: Mutex<[Listener]> = Mutex([])
     private let phase = Atomic<UInt8>(Phase.starting.rawValue)
-    /// For publishers that are on no event loop.
-    private let offLoopIdentifiers = Mutex(IdentifierSource())
     private let sweepStep = Atomic<Int>(0)
 
     /// Where the gateway stands between start and stop. Only forwards.
@@ -104,7 +102,7 @@ public final class Gateway: Sendable {
             }.get()
         }
         let end = Clock.now + deadline
-        while admission.openConnections > 0, Clock.now < end {
+        while admission.openConnections > 0, Clock.now < end, !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(20))
         }
     }
@@ -143,21 +141,6 @@ public final class Gateway: Sendable {
             }
             operations.expire(now: now)
         }
-    }
-
-    // MARK: - Publishing from outside the event loops
-
-    /// Runs `body` as a publisher that is on no event loop, and wakes whom it has found.
-    func withPublishContext<Result, Failure: Error>(
-        _ body: (inout PublishContext) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        var context = PublishContext(
-            identifiers: offLoopIdentifiers.withLock { IdentifierSource(seed: ($0.next(), $0.next(), $0.next(), 1)) },
-            now: Clock.now, wallClock: Clock.wall, wakes: WakeSet(loops: loopCount))
-        defer {
-            for (loop, ids) in context.wakes.byLoop.enumerated() where !ids.isEmpty { inboxes[loop].post(ids) }
-        }
-        return try body(&context)
     }
 
     // MARK: - Looking inside

@@ -4,7 +4,7 @@ public struct PhoenixChannels: Sendable {
     /// A joined channel.
     public struct Channel: Equatable, Sendable {
         public let topic: String
-        /// The `ref` of the join in its JSON form, `null` if it had none.
+        /// The `join_ref` of the join in its JSON form, `null` if it had none.
         public let joinRef: [UInt8]
     }
 

@@ -19,6 +19,7 @@ extension GatewaySettings {
         eventLoops = configuration.listen.eventLoops
         backlog = configuration.listen.backlog
         handshakeTimeout = Instant.Span(configuration.listen.handshakeTimeout)
+        keepAliveTimeout = Instant.Span(configuration.listen.keepAliveTimeout)
         tcpNoDelay = transports.webSocket.tcpNoDelay
 
         heartbeatInterval = Instant.Span(transports.httpSSE.heartbeatInterval)

@@ -21,6 +21,9 @@ extension SettingTable {
         Setting(
             "listen.handshake_timeout", \.listen.handshakeTimeout, interval,
             "Time in which a connection must have sent its request"),
+        Setting(
+            "listen.keep_alive_timeout", \.listen.keepAliveTimeout, interval,
+            "How long an HTTP connection may be idle between two requests"),
     ]
 
     private static let http: [Setting] = [

@@ -64,6 +64,9 @@ extension GatewayConfiguration {
         /// Time in which a connection must have sent its request.
         public var handshakeTimeout: Duration = .seconds(10)
 
+        /// How long an HTTP connection may be idle between two requests.
+        public var keepAliveTimeout: Duration = .seconds(75)
+
         /// The defaults.
         public init() {}
 

@@ -80,7 +80,9 @@ public enum ResumePoint: Hashable, Sendable {
     public var isExplicit: Bool { self != .none }
 
     private static func sequence(_ text: Substring) -> Int? {
-        guard let first = text.utf8.first, first != UInt8(ascii: "+"), let value = Int(text), value >= -1 else {
+        guard let first = text.utf8.first, first != UInt8(ascii: "+"), let value = Int(text), value >= -1,
+            value < Int.max
+        else {
             return nil
         }
         return value

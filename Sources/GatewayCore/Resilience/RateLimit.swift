@@ -20,6 +20,9 @@ public struct RateLimit: Equatable, Sendable {
         var arrival: Instant
 
         public init() { arrival = .zero }
+
+        /// Whether nothing of it counts any more.
+        public func isSpent(by now: Instant) -> Bool { arrival <= now }
     }
 
     public enum Decision: Equatable, Sendable {

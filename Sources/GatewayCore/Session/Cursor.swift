@@ -27,6 +27,8 @@ struct Cursor: Sendable {
     var flushed: Int
     /// Bytes that wait in the log for this connection.
     var pendingBytes = 0
+    /// A message for it could not be stored: what it gets is not whole any more.
+    var isOverrun = false
     /// A switch that the connection has not been told of.
     var notice: TransportSwitch?
 

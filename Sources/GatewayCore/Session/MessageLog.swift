@@ -29,16 +29,4 @@ struct MessageLog: Sendable {
         bytes -= entries.removeFirst().cost
         oldest += 1
     }
-
-    /// Frees what is before `sequence`.
-    mutating func removeAll(before sequence: Int) {
-        while oldest < sequence, !entries.isEmpty { removeFirst() }
-    }
-
-    /// Frees everything; the sequence goes on.
-    mutating func removeAll() {
-        oldest = next
-        bytes = 0
-        entries = Deque()
-    }
 }

@@ -70,37 +70,36 @@ extension Session {
         let goesOn = request.resume.isExplicit && reason == nil
         connectionsSoFar &+= 1
         missedMessages = false
+        acknowledges = acknowledges || request.acknowledges
+        // What the client itself says that it has is done.
+        if goesOn, request.resume != .automatic { done = max(done, start) }
         detachedSince = nil
         if isFirst { connectedSince = now }
         lastActivity = now
 
-        var cursor = Cursor(
+        let cursor = Cursor(
             connection: request.connection, transport: request.transport,
             role: request.isIndependent ? .independent : .standby, carriesAll: request.carriesAll,
             acknowledges: request.acknowledges, position: start, flushed: start)
-        cursor.pendingBytes = bytes(from: start)
 
         var replayed = log.next - start
+        cursors.append(cursor)
         if !request.isIndependent {
             if activeTransport == nil || activeTransport == request.transport && handover == nil {
                 activeTransport = request.transport
-                cursor.role = .active
-                cursors.append(cursor)
+                cursors[cursors.count - 1].role = .active
             } else {
-                cursors.append(cursor)
                 let takesOver =
                     activeTransport != request.transport
                     && (request.transport < activeTransport! || goesOn && start < handedOut)
                 if takesOver {
                     beginHandover(
-                        to: request.transport, reason: goesOn ? .resumed : .preferred, start: goesOn ? start : nil,
-                        wakes: &wakes)
+                        to: request.transport, reason: goesOn ? .resumed : .preferred,
+                        start: goesOn ? (request.connection, start) : nil, now: now, wakes: &wakes)
                 }
                 let index = cursors.count - 1
                 replayed = cursors[index].role == .active ? log.next - cursors[index].position : 0
             }
-        } else {
-            cursors.append(cursor)
         }
 
         var attachment = Attachment(
@@ -133,9 +132,10 @@ extension Session {
             handover = nil
             activeTransport = candidates.min()
             if let next = activeTransport {
+                // What a client that acknowledges has not acknowledged may have died with the connection.
                 activate(
-                    start: delivered, notice: TransportSwitch(from: active, to: next, reason: .disconnected),
-                    wakes: &wakes)
+                    start: acknowledges ? max(acknowledged, log.oldest) : delivered,
+                    notice: TransportSwitch(from: active, to: next, reason: .disconnected), wakes: &wakes)
             }
         } else {
             completeHandover(wakes: &wakes)
@@ -175,7 +175,9 @@ extension Session {
             return (oldestUnacknowledged, .epoch)
         }
         if wanted > log.next { return (oldestUndone, .ahead) }
-        if wanted < log.oldest || missedMessages { return (oldestUndone, .trimmed) }
+        // What is still here of what the client says it lacks.
+        if wanted < log.oldest { return (oldestDurable(from: log.oldest), .trimmed) }
+        if missedMessages { return (wanted, .trimmed) }
         return (wanted, nil)
     }
 
@@ -189,12 +191,5 @@ extension Session {
         var sequence = sequence
         while sequence < log.next, !log[sequence].isDurable { sequence += 1 }
         return sequence
-    }
-
-    func bytes(from sequence: Int) -> Int {
-        guard sequence < log.next else { return 0 }
-        var sum = 0
-        for position in max(sequence, log.oldest)..<log.next { sum += log[position].cost }
-        return sum
     }
 }

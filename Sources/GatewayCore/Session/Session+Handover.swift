@@ -3,9 +3,15 @@ extension Session {
     /// ones neither repeat nor skip it.
     struct Handover: Sendable {
         let notice: TransportSwitch
-        /// Where the new connections start; `nil` is behind what the old ones delivered.
-        let start: Int?
+        /// The connection that asked for a place of its own, and the place; all others start behind what the old ones
+        /// delivered.
+        let start: (connection: ConnectionID, sequence: Int)?
+        /// When it began.
+        let since: Instant
     }
+
+    /// How long the old connections have for what they were given.
+    public static let handoverPatience = Instant.Span.seconds(3)
 
     /// The highest sequence that any deciding connection was given, plus one.
     var handedOut: Int {
@@ -14,7 +20,8 @@ extension Session {
 
     /// The present active connections stop taking; those of `transport` start once nothing is under way on the old.
     mutating func beginHandover(
-        to transport: Transport, reason: TransportSwitch.Reason, start: Int?, wakes: inout WakeSet
+        to transport: Transport, reason: TransportSwitch.Reason, start: (ConnectionID, Int)?, now: Instant,
+        wakes: inout WakeSet
     ) {
         guard let from = activeTransport, from != transport else { return }
         for index in cursors.indices where cursors[index].role == .active {
@@ -26,28 +33,50 @@ extension Session {
             }
         }
         activeTransport = transport
-        handover = Handover(notice: TransportSwitch(from: from, to: transport, reason: reason), start: start)
+        handover = Handover(
+            notice: TransportSwitch(from: from, to: transport, reason: reason),
+            start: start.map { (connection: $0.0, sequence: $0.1) }, since: now)
         completeHandover(wakes: &wakes)
     }
 
     /// A message would like another transport: the whole session switches, so that order spans all, if there is a
     /// connection of that kind.
-    mutating func prefer(_ transport: Transport, wakes: inout WakeSet) {
+    mutating func prefer(_ transport: Transport, now: Instant, wakes: inout WakeSet) {
         guard handover == nil, let activeTransport, activeTransport != transport,
             cursors.contains(where: { $0.transport == transport && $0.role == .standby })
         else { return }
-        beginHandover(to: transport, reason: .requested, start: nil, wakes: &wakes)
+        beginHandover(to: transport, reason: .requested, start: nil, now: now, wakes: &wakes)
     }
 
     /// Starts the new connections if nothing is under way on the old ones any more.
     mutating func completeHandover(wakes: inout WakeSet) {
         guard let handover else { return }
-        let underWay = cursors.contains {
-            $0.role == .standby && $0.transport == handover.notice.from && $0.carriesAll && $0.flushed < $0.position
-        }
-        guard !underWay else { return }
+        guard !cursors.contains(where: { Self.holdsUp(handover, $0) }) else { return }
+        finish(handover, wakes: &wakes)
+    }
+
+    /// Ends a switch that has waited too long: connections that still have something under way lose their place, and
+    /// find that out when they are woken. Their bytes may still arrive; the new ones start behind what was delivered.
+    public mutating func hurryHandover(now: Instant, wakes: inout WakeSet) {
+        guard let handover, now - handover.since >= Self.handoverPatience else { return }
+        for cursor in cursors where Self.holdsUp(handover, cursor) { wakes.insert(cursor.connection) }
+        cursors.removeAll { Self.holdsUp(handover, $0) }
+        finish(handover, wakes: &wakes)
+    }
+
+    private static func holdsUp(_ handover: Handover, _ cursor: Cursor) -> Bool {
+        cursor.role == .standby && cursor.transport == handover.notice.from && cursor.carriesAll
+            && cursor.flushed < cursor.position
+    }
+
+    private mutating func finish(_ handover: Handover, wakes: inout WakeSet) {
         self.handover = nil
-        activate(start: handover.start ?? delivered, notice: handover.notice, wakes: &wakes)
+        activate(start: delivered, notice: handover.notice, wakes: &wakes)
+        guard let start = handover.start,
+            let index = cursors.firstIndex(where: { $0.connection == start.connection && $0.role == .active })
+        else { return }
+        cursors[index].position = max(start.sequence, log.oldest)
+        cursors[index].flushed = cursors[index].position
     }
 
     /// Lets the connections of the active transport deliver from `start` on.
@@ -60,7 +89,7 @@ extension Session {
                 cursors[index].position = start
                 cursors[index].flushed = start
             }
-            cursors[index].pendingBytes = bytes(from: cursors[index].position)
+            cursors[index].pendingBytes = 0
             cursors[index].notice = notice
             if !cursors[index].wakeRequested {
                 cursors[index].wakeRequested = true
@@ -71,6 +100,10 @@ extension Session {
 }
 
 extension Session {
+    /// Everything before this has been received, as far as can be known: acknowledged, by a client that does that, else
+    /// delivered.
+    public var safelyDelivered: Int { acknowledges ? acknowledged : delivered }
+
     /// Whether the connection waits for another transport to fail.
     public func isStandingBy(_ connection: ConnectionID) -> Bool {
         cursors.contains { $0.connection == connection && $0.role == .standby }

@@ -4,6 +4,8 @@ extension Session {
         public let topic: String
         /// Connections that asked for it. 0: they have all gone without leaving, and a resume takes it up again.
         public internal(set) var claims: Int
+        /// When the last of them went without leaving.
+        var orphanedAt: Instant?
     }
 
     public enum ClaimResult: Equatable, Sendable {
@@ -21,6 +23,7 @@ extension Session {
     public mutating func claim(_ topic: String, limits: SessionLimits) -> ClaimResult {
         if let index = subscriptions.firstIndex(where: { $0.topic == topic }) {
             subscriptions[index].claims += 1
+            subscriptions[index].orphanedAt = nil
             return .claimed
         }
         guard subscriptions.count < limits.maxTopics else { return .tooMany }
@@ -32,10 +35,12 @@ extension Session {
     /// - Parameter leaving: whether the client said so; otherwise its connection has gone, and the subscription stays
     ///   as an orphan for a resume.
     /// - Returns: whether the session is not subscribed any more: take it out of the topic's member list.
-    public mutating func release(_ topic: String, leaving: Bool) -> Bool {
+    public mutating func release(_ topic: String, leaving: Bool, now: Instant) -> Bool {
         guard let index = subscriptions.firstIndex(where: { $0.topic == topic }) else { return false }
         subscriptions[index].claims = max(0, subscriptions[index].claims - 1)
-        guard leaving, subscriptions[index].claims == 0 else { return false }
+        guard subscriptions[index].claims == 0 else { return false }
+        subscriptions[index].orphanedAt = now
+        guard leaving else { return false }
         subscriptions.remove(at: index)
         return true
     }
@@ -53,9 +58,20 @@ extension Session {
         var adopted: [String] = []
         for index in subscriptions.indices where subscriptions[index].claims == 0 {
             subscriptions[index].claims = 1
+            subscriptions[index].orphanedAt = nil
             adopted.append(subscriptions[index].topic)
         }
         return adopted
+    }
+
+    /// Ends subscriptions that nobody has taken up again in time.
+    /// - Returns: their topics: take the session out of their member lists.
+    public mutating func endOrphans(now: Instant, limits: SessionLimits) -> [String] {
+        let ended = subscriptions.filter { subscription in
+            subscription.claims == 0 && subscription.orphanedAt.map { now - $0 >= limits.retention } ?? true
+        }.map(\.topic)
+        if !ended.isEmpty { subscriptions.removeAll { ended.contains($0.topic) } }
+        return ended
     }
 
     /// Ends orphaned subscriptions.

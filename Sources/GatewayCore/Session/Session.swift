@@ -12,6 +12,8 @@ public struct Session: Sendable {
     public internal(set) var activeTransport: Transport?
     /// Everything before this was acknowledged by the client.
     public internal(set) var acknowledged = 0
+    /// Whether the client has ever acknowledged or said that it will: then only that makes a message done.
+    var acknowledges = false
     /// Everything before this has reached the kernel on some connection that could carry it.
     public internal(set) var delivered = 0
     /// Everything before this is done: acknowledged, or delivered long enough ago.
@@ -83,15 +85,24 @@ public struct Session: Sendable {
         _ message: Message, limits: SessionLimits, now: Instant, wakes: inout WakeSet
     ) -> AppendResult {
         guard makeRoom(for: message, limits: limits) else {
-            missedMessages = true
+            // The sender of a durable message is told; a topic's publisher is not, so the client will be.
+            if !message.isDurable {
+                missedMessages = true
+                for index in cursors.indices where cursors[index].delivers {
+                    cursors[index].isOverrun = true
+                    wakes.insert(cursors[index].connection)
+                }
+            }
             return .full
         }
         let sequence = log.append(message)
-        if let wanted = message.transport { prefer(wanted, wakes: &wakes) }
+        if let wanted = message.transport { prefer(wanted, now: now, wakes: &wakes) }
         var deliveredBy: Transport?
         for index in cursors.indices where cursors[index].delivers {
             cursors[index].pendingBytes += message.cost
-            deliveredBy = activeTransport ?? cursors[index].transport
+            if cursors[index].carriesAll || message.topic != nil {
+                deliveredBy = activeTransport ?? cursors[index].transport
+            }
             if !cursors[index].wakeRequested {
                 cursors[index].wakeRequested = true
                 wakes.insert(cursors[index].connection)
@@ -102,16 +113,30 @@ public struct Session: Sendable {
     }
 
     /// Trims the log until one more message fits.
-    /// - Returns: `false` if that would lose a durable message that has never been delivered to an absent client.
+    /// - Returns: `false` if that would lose a durable message that has never been delivered.
     private mutating func makeRoom(for message: Message, limits: SessionLimits) -> Bool {
         while log.count >= limits.logMessages || log.bytes + message.cost > limits.logBytes, let first = log.first {
-            if limits.keepsUndelivered || cursors.isEmpty && first.isDurable, log.oldest >= delivered {
-                // The client is absent and has a right to this one: the bounds of the offline queue hold.
-                return log.count < limits.offlineMessages && log.bytes + message.cost <= limits.offlineBytes
+            if limits.keepsUndelivered || first.isDurable, log.oldest >= delivered {
+                // The client has a right to this one. Durable messages wait behind it within their own bounds; what is
+                // not durable waits only for a client that is here to take it.
+                if limits.keepsUndelivered || message.isDurable { return waits(message, limits: limits) }
+                return !cursors.isEmpty && log.count < limits.logMessages + limits.offlineMessages
+                    && log.bytes + message.cost <= limits.logBytes + limits.offlineBytes
             }
             log.removeFirst()
         }
         return true
+    }
+
+    /// Whether one more durable message may wait for the client.
+    private func waits(_ message: Message, limits: SessionLimits) -> Bool {
+        var count = 0
+        var bytes = message.cost
+        for sequence in log.oldest..<log.next where log[sequence].isDurable {
+            count += 1
+            bytes += log[sequence].cost
+        }
+        return count < limits.offlineMessages && bytes <= limits.offlineBytes
     }
 
     // MARK: - Draining
@@ -155,6 +180,7 @@ public struct Session: Sendable {
             cursors[index].notice = nil
         }
         guard cursors[index].delivers else { return .standby }
+        if cursors[index].isOverrun { return .fellBehind(from: cursors[index].position, to: log.next) }
         if cursors[index].position < log.oldest {
             return .fellBehind(from: cursors[index].position, to: log.oldest - 1)
         }
@@ -209,7 +235,7 @@ public struct Session: Sendable {
     mutating func settle(now: Instant, limits: SessionLimits) {
         done = max(done, acknowledged)
         // A client that acknowledges decides itself.
-        guard !cursors.contains(where: \.acknowledges) else { return }
+        guard !acknowledges else { return }
         while let mark = graceMarks.older, now - mark.at >= limits.unackedGrace {
             done = max(done, mark.sequence)
             graceMarks = (graceMarks.newer, nil)
@@ -224,9 +250,7 @@ public struct Session: Sendable {
 
     /// The client has received everything up to and including `sequence`. Old and impossible sequences are ignored.
     public mutating func acknowledge(through sequence: Int, on connection: ConnectionID?) {
-        if let connection, let index = cursors.firstIndex(where: { $0.connection == connection }) {
-            cursors[index].acknowledges = true
-        }
+        noteAcknowledging(connection)
         guard sequence >= acknowledged, sequence < log.next else { return }
         acknowledged = sequence + 1
         done = max(done, acknowledged)
@@ -241,9 +265,13 @@ public struct Session: Sendable {
             if log[sequence].hasID(id) { return acknowledge(through: sequence, on: connection) }
             sequence -= 1
         }
-        if let connection, let index = cursors.firstIndex(where: { $0.connection == connection }) {
-            cursors[index].acknowledges = true
-        }
+        noteAcknowledging(connection)
+    }
+
+    private mutating func noteAcknowledging(_ connection: ConnectionID?) {
+        acknowledges = true
+        guard let index = cursors.firstIndex(where: { $0.connection == connection }) else { return }
+        cursors[index].acknowledges = true
     }
 
     // MARK: - Age
@@ -258,9 +286,10 @@ public struct Session: Sendable {
     public mutating func expire(now: Instant, limits: SessionLimits) -> Bool {
         settle(now: now, limits: limits)
         guard let detachedSince else { return false }
-        let absent = now - detachedSince
-        guard absent >= limits.retention else { return false }
-        if absent >= limits.offlineAge { log.removeAll() }
+        // Whoever never connected and has nothing waiting was only a name in a request.
+        if connectionsSoFar == 0, log.isEmpty, rateUsage.isSpent(by: now) { return true }
+        guard now - detachedSince >= limits.retention else { return false }
+        trim(acceptedBefore: Instant(nanoseconds: now.nanoseconds - limits.offlineAge.nanoseconds))
         while let first = log.first, !first.isDurable || log.oldest < done || first.expiresAt <= now {
             log.removeFirst()
         }

@@ -16,7 +16,8 @@ final class ChannelCarrier: LoopMember, ChannelInboundHandler {
     /// The socket itself, while the channel writes to it as it is: what fits into the kernel's buffer goes there without
     /// passing through the channel's queue, which costs more than everything else that a delivery does in this process.
     private var socket: DirectSocket?
-    private var isFlushing = false
+    /// Writes that were left to the channel and have not reached the kernel.
+    private var heldWrites = 0
     /// Our side is shut.
     private var isFinished = false
 
@@ -32,8 +33,12 @@ final class ChannelCarrier: LoopMember, ChannelInboundHandler {
     /// The handlers of the request are gone: the engine may write.
     func start() {
         engine.id = id
-        if let context { socket = DirectSocket(context) }
         loop.begin()
+        if let context {
+            socket = DirectSocket(context)
+            // Answers to earlier requests may still be in the channel; nothing overtakes them.
+            if !context.channel.isWritable { hold(context) }
+        }
         engine.start()
         finishEvent(drains: true)
     }
@@ -44,15 +49,6 @@ final class ChannelCarrier: LoopMember, ChannelInboundHandler {
         loop.begin()
         buffer.withUnsafeReadableBytes { engine.received($0) }
         finishEvent(drains: false)
-    }
-
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        guard isStalled, !isFlushing, context.channel.isWritable else { return }
-        isStalled = false
-        context.channel.setOption(.autoRead, value: true).whenFailure { _ in }
-        loop.begin()
-        engine.flushed()
-        finishEvent(drains: true)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -142,22 +138,36 @@ final class ChannelCarrier: LoopMember, ChannelInboundHandler {
                 return context.close(promise: nil)
             }
         }
-        loop.outbound.takeAll { context.write(wrapOutboundOut($0), promise: nil) }
-        let wasStalled = isStalled
-        isFlushing = true
-        context.flush()
-        isFlushing = false
-        guard self.context != nil else { return }
-        isStalled = !context.channel.isWritable
-        if isStalled, !wasStalled { stalledSince = loop.now }
-        if !isStalled { engine.flushed() }
-        switch (wasStalled, isStalled) {
-        case (false, true): context.channel.setOption(.autoRead, value: false).whenFailure { _ in }
-        case (true, false):
-            resumeReading(context)
-            loop.context.wakes.insert(id)
-        default: break
+        hold(context)
+    }
+
+    /// Leaves what was written to the channel, which sends it when the kernel takes more.
+    private func hold(_ context: ChannelHandlerContext) {
+        if !isStalled {
+            isStalled = true
+            stalledSince = loop.now
+            context.channel.setOption(.autoRead, value: false).whenFailure { _ in }
         }
+        heldWrites += 1
+        loop.outbound.takeAll { context.write(wrapOutboundOut($0), promise: nil) }
+        // Nothing, behind everything else: when this has been written, so has all before it.
+        let last = context.eventLoop.makePromise(of: Void.self)
+        last.futureResult.assumeIsolated().whenSuccess { self.wasWritten() }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: last)
+    }
+
+    /// One held write has reached the kernel.
+    private func wasWritten() {
+        heldWrites -= 1
+        guard heldWrites == 0, let context else { return }
+        isStalled = false
+        resumeReading(context)
+        engine.flushed()
+        // The last visit may have been put off for as long as a stall may last.
+        loop.schedule(self, at: loop.now + LoopState.tick)
+        // What waits is taken by a turn of its own: this one may be in the middle of writing.
+        loop.context.wakes.insert(id)
+        loop.dispatchWakes(except: nil)
     }
 
     /// Carries out the engine's verdict.

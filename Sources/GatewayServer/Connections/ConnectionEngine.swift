@@ -51,6 +51,11 @@ class ConnectionEngine {
 
     var gateway: Gateway { loop.gateway }
 
+    /// When a client is to come back after a shutdown: not all at once.
+    var spreadRetry: Int64 {
+        gateway.settings.retry.milliseconds + Int64(loop.context.identifiers.next() % 5000)
+    }
+
     // MARK: - What a carrier calls
 
     /// The carrier is in place: write the beginning.
@@ -82,7 +87,8 @@ class ConnectionEngine {
         switch result {
         case .more: return true
         case .fellBehind(let from, let to): fellBehind(from: from, to: to)
-        case .drained, .standby, .unknown: break
+        case .unknown: fellBehind(from: takenBefore, to: takenBefore)
+        case .drained, .standby: break
         }
         return false
     }
@@ -91,8 +97,14 @@ class ConnectionEngine {
     final func stalled() {
         guard let handle, verdict == .open else { return }
         var notice: TransportSwitch?
-        if case .fellBehind(let from, let to) = take(handle, maxMessages: 0, &notice) { fellBehind(from: from, to: to) }
+        let result = take(handle, maxMessages: 0, &notice)
         if let notice { write(notice) }
+        switch result {
+        case .fellBehind(let from, let to): fellBehind(from: from, to: to)
+        // Another transport has taken over because this connection did not read.
+        case .unknown: fellBehind(from: takenBefore, to: takenBefore)
+        case .drained, .more, .standby: break
+        }
     }
 
     // MARK: - What an engine does its own way
@@ -126,6 +138,8 @@ class ConnectionEngine {
 
     private func writeBatch() {
         let now = loop.now
+        // A connection may have been set back to an earlier place: nothing of what it is given now has been sent.
+        if let first = loop.batch.first { flushedBefore = min(flushedBefore, first.sequence) }
         let before = loop.outbound.count
         var latency: Int64 = 0
         for delivery in loop.batch {
@@ -150,6 +164,19 @@ class ConnectionEngine {
             writer.member("reason", notice.reason.rawValue)
         }
         write(event: "transport_switched", data: data, sequence: takenBefore - 1)
+    }
+
+    /// Looks after the cursor now and then: reports what has been sent, and hurries a switch that does not come about.
+    /// - Returns: whether the connection stands by.
+    @discardableResult
+    final func tend() -> Bool {
+        guard let handle else { return false }
+        let now = loop.now
+        return handle.session.withLock { session in
+            session.flushed(id, before: flushedBefore, now: now, wakes: &loop.context.wakes)
+            session.hurryHandover(now: now, wakes: &loop.context.wakes)
+            return session.isStandingBy(id)
+        }
     }
 
     /// What the log calls the client.
@@ -209,6 +236,10 @@ class ConnectionEngine {
         let (handle, outcome) = (place.handle, place.outcome)
         take(handle, place.epoch, outcome.attachment)
         for topic in outcome.attachment.abandonedTopics { gateway.topics.reconcile(topic, handle) }
+        // Whoever waits for another transport to finish looks again when its patience is over.
+        if !outcome.attachment.isActive, let member = loop.member(id) {
+            loop.schedule(member, at: now + Session.handoverPatience)
+        }
         return outcome
     }
 
@@ -227,14 +258,18 @@ class ConnectionEngine {
 
     /// Asks for a topic.
     final func claim(_ topic: String) throws(Problem) {
-        guard let handle, !claims.contains(topic) else { return }
+        guard let handle else { return }
+        if claims.contains(topic) {
+            // Another connection of the client may have ended it meanwhile.
+            if handle.session.withLock({ $0.isSubscribed(to: topic) }) { return }
+            claims.removeAll { $0 == topic }
+        }
         guard Name.isValid(topic) else { throw .invalidMessage("a topic must have " + Name.rule) }
         let limits = gateway.sessionLimits
         switch handle.session.withLock({ $0.claim(topic, limits: limits) }) {
         case .subscribed: gateway.topics.reconcile(topic, handle)
         case .claimed: break
-        case .tooMany:
-            throw Problem(403, "policy_violation", "a client may subscribe to \(limits.maxTopics) topics")
+        case .tooMany: throw .tooManyTopics(limits)
         }
         claims.append(topic)
     }
@@ -254,7 +289,8 @@ class ConnectionEngine {
     }
 
     private func release(_ topic: String, _ handle: SessionHandle, leaving: Bool) {
-        if handle.session.withLock({ $0.release(topic, leaving: leaving) }) { gateway.topics.reconcile(topic, handle) }
+        let now = loop.now
+        if handle.session.withLock({ $0.release(topic, leaving: leaving, now: now) }) { gateway.topics.reconcile(topic, handle) }
     }
 
     /// The envelope of an event that has no place in the log (contract §3).

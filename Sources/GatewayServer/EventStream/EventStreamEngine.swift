@@ -84,22 +84,19 @@ final class EventStreamEngine: ConnectionEngine {
         let settings = gateway.settings
         var next = min(nextHeartbeat, lastWrite + settings.keepaliveInterval)
         guard let handle else { return next }
-        let place = handle.session.withLock { session in
-            session.flushed(id, before: flushedBefore, now: now, wakes: &loop.context.wakes)
-            isStandby = session.isStandingBy(id)
-            return (delivered: session.delivered, next: session.nextSequence)
-        }
+        isStandby = tend()
+        let delivered = handle.session.withLock(\.safelyDelivered)
         if isStandby {
             // What another transport delivers moves this stream's place too, so that it can take over or resume.
-            if place.delivered - 1 > placedSequence {
-                placedSequence = place.delivered - 1
+            if delivered - 1 > placedSequence {
+                placedSequence = delivered - 1
                 loop.outbound.append(EventStreamWriter.place("\(epochText.text)-\(placedSequence)"))
                 lastWrite = now
             }
             next = min(next, now + .seconds(1))
         }
         if now >= nextHeartbeat {
-            write(event: "heartbeat", data: Array("{}".utf8), sequence: (isStandby ? place.delivered : takenBefore) - 1)
+            write(event: "heartbeat", data: Array("{}".utf8), sequence: (isStandby ? delivered : takenBefore) - 1)
             nextHeartbeat = now + settings.heartbeatInterval
         } else if now - lastWrite >= settings.keepaliveInterval {
             loop.outbound.append(EventStreamWriter.comment)
@@ -113,10 +110,9 @@ final class EventStreamEngine: ConnectionEngine {
             writer.member("code", 1012)
             writer.member("reason", "the gateway is shutting down")
             writer.member("reconnect", "after")
-            writer.member("retry_after_ms", gateway.settings.retry.milliseconds)
+            writer.member("retry_after_ms", spreadRetry)
         }
-        write(event: "gateway_close", data: data, sequence: takenBefore - 1)
-        verdict = .finished
+        leave(data)
     }
 
     override func fellBehind(from: Int, to: Int) {
@@ -127,7 +123,14 @@ final class EventStreamEngine: ConnectionEngine {
             writer.member("reconnect", "now")
             writer.member("retry_after_ms", 0)
         }
+        leave(data)
+    }
+
+    /// Says goodbye and makes way for the client's other connections.
+    private func leave(_ data: [UInt8]) {
+        guard verdict == .open else { return }
         write(event: "gateway_close", data: data, sequence: takenBefore - 1)
+        detach(leaving: false)
         verdict = .finished
     }
 

@@ -131,13 +131,20 @@ extension Gateway {
             stream.topics = topics.split(separator: ",").map(String.init)
             guard stream.topics.allSatisfy(Name.isValid) else { throw .badRequest("a topic must have " + Name.rule) }
             guard stream.topics.count <= sessionLimits.maxTopics else {
-                throw Problem(403, "policy_violation", "a client may subscribe to \(sessionLimits.maxTopics) topics")
+                throw .tooManyTopics(sessionLimits)
             }
         }
         stream.isIndependent = request.target["delivery"] == "all"
         stream.wantsDebug = request.target["debug"] == "true" && settings.debug
         stream.extraHeaders = cors.map { ($0.name, $0.value) }
-        guard directory.findOrBegin(client, now: loop.now) != nil else { throw .tooManySessions }
+        // Refused before the stream begins, as far as it can be known.
+        if let handle = directory.find(client) {
+            guard handle.session.withLock(\.connectionCount) < sessionLimits.maxConnections else {
+                throw .tooManyConnections(sessionLimits)
+            }
+        } else if directory.isFull {
+            throw .tooManySessions
+        }
         return EventStreamEngine(stream, loop: loop)
     }
 

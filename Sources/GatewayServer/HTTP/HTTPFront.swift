@@ -19,9 +19,12 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     private var body = ByteBuffer()
     /// Parts of further requests that came before the present one was answered.
     private var waiting = Deque<HTTPServerRequestPart>()
+    private var isTakingWaiting = false
     private var deadline = Instant.zero
-    /// Why no request of this connection is served.
-    private var refusal: Problem?
+    /// What the parser found behind a request that is being answered; it is told after that answer.
+    private var parserProblem: Problem?
+    /// The connection has been counted in and is not counted as a stream.
+    private var isCounted = false
 
     private enum Phase {
         /// Between requests.
@@ -30,14 +33,18 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         case receiving
         /// The API works on a request.
         case answering
-        /// The last answer has been given, or a stream has begun.
+        /// The last answer has been given; what still comes is ignored.
         case ended
+        /// A stream has begun; this handler only waits for the decoder to leave.
+        case gone
     }
 
     /// The longest request target.
     static let maxTargetLength = 8192
     /// The most bytes that all header lines may have together.
     static let maxHeaderBytes = 16_384
+    /// The most bytes that the parser may hold back.
+    private static let maxBufferedBytes = 131_072
 
     static func install(on channel: any Channel, service: GatewaySettings.Service, loop: LoopState) throws {
         let front = HTTPFront(service, loop: loop)
@@ -49,7 +56,12 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
 
     private init(_ service: GatewaySettings.Service, loop: LoopState) {
         self.service = service
-        decoder = ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes))
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderListSize = Self.maxHeaderBytes
+        // Nobody may speak a new protocol before it has been agreed on, so that nothing is left over when it has.
+        decoder = ByteToMessageHandler(
+            HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits),
+            maximumBufferSize: Self.maxBufferedBytes)
         // Every answer states its own length.
         var framing = HTTPResponseEncoder.Configuration()
         framing.automaticallySetFramingHeaders = false
@@ -61,36 +73,57 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        refusal = gateway.admission.enter(.http, address: nil)
         deadline = Clock.now + gateway.settings.handshakeTimeout
         loop.enter(self, visitAt: deadline)
-        loop.httpConnections += 1
+        if context.channel.isActive { admit(context) }
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        admit(context)
+        context.fireChannelActive()
+    }
+
+    /// Counts the connection in, or tells it at once that there is no place for it.
+    private func admit(_ context: ChannelHandlerContext) {
+        guard !isCounted, phase == .idle else { return }
+        if let problem = gateway.admission.enter(address: context.remoteAddress) {
+            respond(.problem(problem), closing: true)
+        } else {
+            isCounted = true
+        }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
-        if refusal == nil { gateway.admission.left(.http, address: nil) }
-        loop.httpConnections -= 1
+        if isCounted { gateway.admission.left(.http, address: context.remoteAddress) }
+        isCounted = false
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        phase = .ended
+        if phase != .gone { phase = .ended }
         loop.leave(self)
+        context.fireChannelInactive()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard phase != .gone else { return context.fireErrorCaught(error) }
         guard phase != .ended, let error = error as? HTTPParserError else { return context.close(promise: nil) }
         let problem =
             error == .headerOverflow
-            ? Problem(431, "headers_too_large", "the headers are too large")
+            ? Problem(431, "headers_too_large", "the headers may have \(Self.maxHeaderBytes) bytes together")
             : Problem(400, "bad_request", "not an HTTP request: \(error)")
-        respond(.problem(problem), closing: true)
+        if phase == .answering { parserProblem = problem } else { respond(.problem(problem), closing: true) }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { takeWaiting(context) }
+        context.fireChannelWritabilityChanged()
     }
 
     override func visit() -> Instant? {
-        guard let context, phase != .ended || loop.now >= deadline else { return deadline }
-        guard loop.now >= deadline else { return deadline }
+        guard let context, loop.now >= deadline else { return deadline }
         switch phase {
+        case .gone: return nil
         case .idle, .ended: context.close(promise: nil)
         case .receiving:
             respond(
@@ -111,13 +144,27 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let part = unwrapInboundIn(data)
         switch phase {
-        case .ended: return
-        case .answering:
+        case .ended, .gone: return
+        case .idle, .receiving, .answering:
+            // One request after the other, and none before the peer has read the answers to those before.
+            guard phase == .answering || !waiting.isEmpty || phase == .idle && !context.channel.isWritable else {
+                return take(part, context)
+            }
             waiting.append(part)
-            // One read's worth of requests may wait; the rest waits in the kernel.
+            // What one read has brought may wait here; the rest waits in the kernel.
             if waiting.count == 1 { context.channel.setOption(.autoRead, value: false).whenFailure { _ in } }
-        case .idle, .receiving: take(part, context)
         }
+    }
+
+    private func takeWaiting(_ context: ChannelHandlerContext) {
+        guard !waiting.isEmpty, !isTakingWaiting else { return }
+        isTakingWaiting = true
+        defer { isTakingWaiting = false }
+        while phase == .receiving || phase == .idle && context.channel.isWritable, let part = waiting.popFirst() {
+            take(part, context)
+        }
+        if phase == .ended || phase == .gone { waiting.removeAll() }
+        if waiting.isEmpty { context.channel.setOption(.autoRead, value: true).whenFailure { _ in } }
     }
 
     private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
@@ -142,8 +189,6 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         self.head = head
         deadline = Clock.now + gateway.settings.handshakeTimeout
         loop.schedule(self, at: deadline)
-        loop.httpRequests += 1
-        if let refusal { return respond(.problem(refusal), closing: true) }
         guard head.uri.utf8.count <= Self.maxTargetLength else {
             return respond(
                 .problem(Problem(414, "uri_too_long", "the target may have \(Self.maxTargetLength) bytes")),
@@ -176,15 +221,17 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
 
     private func handle(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         loop.begin()
+        // The parser stops at a request for another protocol; if it stays HTTP, another connection must go on.
+        let closing = !head.isKeepAlive || head.headers.contains(name: "upgrade")
         let request = FrontRequest(
             head: head, target: RequestTarget(head.uri), body: body, service: service,
             remoteAddress: context.remoteAddress)
         switch gateway.route(request, loop) {
         case .answer(let response):
-            respond(response, closing: !head.isKeepAlive, isHead: head.method == .HEAD)
+            respond(response, closing: closing, isHead: head.method == .HEAD)
             loop.dispatchWakes(except: nil)
         case .api(let extraHeaders):
-            askAPI(request, extraHeaders, context)
+            askAPI(request, extraHeaders, closing: closing, context)
         case .stream(let engine, let service):
             open(engine, as: service, context)
         }
@@ -192,14 +239,15 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
 
     // MARK: - Answers
 
-    private func askAPI(_ request: FrontRequest, _ extraHeaders: HTTPHeaders, _ context: ChannelHandlerContext) {
+    private func askAPI(
+        _ request: FrontRequest, _ extraHeaders: HTTPHeaders, closing: Bool, _ context: ChannelHandlerContext
+    ) {
         phase = .answering
         let apiRequest = APIRequest(
             head: request.head, body: request.body, service: service, remoteAddress: request.remoteAddress)
         let responder = gateway.api.withLock { $0 }
         let front = NIOLoopBound(self, eventLoop: context.eventLoop)
         let isHead = request.head.method == .HEAD
-        let closing = !request.head.isKeepAlive
         Task {
             var response =
                 await responder?.respond(to: apiRequest) ?? .problem(Problem(503, "overloaded", "not ready"))
@@ -213,14 +261,15 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         guard phase == .answering, let context else { return }
         loop.begin()
         respond(response, closing: closing, isHead: isHead)
-        let resumes = !waiting.isEmpty
-        while phase == .idle || phase == .receiving, let part = waiting.popFirst() { take(part, context) }
-        if resumes, waiting.isEmpty { context.channel.setOption(.autoRead, value: true).whenFailure { _ in } }
+        takeWaiting(context)
+        if let parserProblem, waiting.isEmpty { respond(.problem(parserProblem), closing: true) }
     }
 
     private func respond(_ response: APIResponse, closing: Bool, isHead: Bool = false) {
-        guard let context, phase != .ended else { return }
+        guard let context, phase != .ended, phase != .gone else { return }
         let closing = closing || gateway.currentPhase > .serving
+        // Before anything is written: a write that fails ends the connection at once.
+        phase = closing ? .ended : .idle
         var head = HTTPResponseHead(version: .http1_1, status: response.status, headers: response.headers)
         if response.status != .noContent, response.status != .notModified {
             head.headers.replaceOrAdd(name: "content-length", value: "\(response.body.readableBytes)")
@@ -231,39 +280,48 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
             context.write(wrapOutboundOut(.body(.byteBuffer(response.body))), promise: nil)
         }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        guard self.context != nil, context.channel.isActive else { return }
         let now = Clock.now
         if closing {
-            phase = .ended
             deadline = now + .seconds(2)
             // The peer may still be sending what nobody wants; an abrupt close would take the answer back.
             context.close(mode: .output, promise: nil)
         } else {
-            phase = .idle
             deadline = now + gateway.settings.keepAliveTimeout
         }
         loop.schedule(self, at: deadline)
     }
 
     /// A stream begins: this handler and the decoder give way.
-    private func open(_ engine: ConnectionEngine, as service: GatewaySettings.Service, _ context: ChannelHandlerContext)
-    {
-        if let problem = gateway.admission.enter(service, address: context.remoteAddress) {
+    private func open(_ engine: ConnectionEngine, as service: GatewaySettings.Service, _ context: ChannelHandlerContext) {
+        guard context.channel.isActive else { return phase = .ended }
+        if let problem = gateway.admission.turn(.http, into: service) {
             return respond(.problem(problem), closing: true)
         }
-        phase = .ended
-        gateway.connectionOpened(engine, on: loop, address: context.remoteAddress)
+        isCounted = false
         let carrier = ChannelCarrier(engine, loop: loop)
-        loop.replace(self, with: carrier, visitAt: loop.now + LoopState.tick)
         let pipeline = context.pipeline.syncOperations
         do {
             try pipeline.addHandler(carrier)
         } catch {
+            phase = .ended
+            gateway.admission.left(service, address: context.remoteAddress)
             return context.close(promise: nil)
         }
-        pipeline.removeHandler(self, promise: nil)
+        phase = .gone
+        gateway.connectionOpened(engine, on: loop, address: context.remoteAddress)
+        loop.replace(self, with: carrier, visitAt: loop.now + LoopState.tick)
+        if !waiting.isEmpty {
+            waiting.removeAll()
+            context.channel.setOption(.autoRead, value: true).whenFailure { _ in }
+        }
         pipeline.removeHandler(encoder, promise: nil)
-        // Bytes behind the request go to the carrier with this.
-        pipeline.removeHandler(decoder, promise: nil)
+        // The decoder leaves when it is done with the bytes in hand; until then its parts end here.
+        let front = NIOLoopBound(self, eventLoop: context.eventLoop)
+        pipeline.removeHandler(decoder).whenComplete { _ in
+            guard let context = front.value.context else { return }
+            context.pipeline.syncOperations.removeHandler(front.value, promise: nil)
+        }
         carrier.start()
     }
 }

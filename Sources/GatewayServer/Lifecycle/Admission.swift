@@ -29,19 +29,11 @@ final class Admission: Sendable {
     /// Connections of all kinds.
     var openConnections: Int { counts.values.reduce(0) { $0 + $1.now } }
 
-    func count(_ service: GatewaySettings.Service) -> Int { counts[service]!.now }
-
-    /// A connection of this kind wants to begin.
-    /// - Returns: why it may not; `nil` if it has been counted in.
-    func enter(_ service: GatewaySettings.Service, address: SocketAddress?) -> Problem? {
-        let counter = counts[service]!
-        guard counter.increment() <= limits[service] ?? .max else {
-            counter.decrement()
-            return Problem(
-                503, "overloaded", "as many connections as transports.\(service.rawValue).max_connections allows",
-                retryAfter: Int.random(in: 1...10))
-        }
-        guard service != .http, let key = AddressKey(address) else { return nil }
+    /// A connection has come; what it wants is not known yet, so it counts as plain HTTP.
+    /// - Returns: why it may not stay; `nil` if it has been counted in.
+    func enter(address: SocketAddress?) -> Problem? {
+        if let problem = count(in: .http) { return problem }
+        guard let key = AddressKey(address) else { return nil }
         let isAdmitted = addresses.withLock { addresses in
             let count = addresses[key, default: 0]
             guard count < perAddress else { return false }
@@ -49,16 +41,32 @@ final class Admission: Sendable {
             return true
         }
         guard !isAdmitted else { return nil }
-        counter.decrement()
+        counts[.http]!.decrement()
         return Problem(
             429, "too_many_connections_from_ip",
             "as many connections from this address as security.max_connections_per_ip allows", retryAfter: 10)
     }
 
+    /// A counted connection becomes one of another kind.
+    /// - Returns: why it may not; it still counts as what it was then.
+    func turn(_ from: GatewaySettings.Service, into service: GatewaySettings.Service) -> Problem? {
+        if let problem = count(in: service) { return problem }
+        counts[from]!.decrement()
+        return nil
+    }
+
+    private func count(in service: GatewaySettings.Service) -> Problem? {
+        guard counts[service]!.increment() > limits[service] ?? .max else { return nil }
+        counts[service]!.decrement()
+        return Problem(
+            503, "overloaded", "as many connections as transports.\(service.rawValue).max_connections allows",
+            retryAfter: Int.random(in: 1...10))
+    }
+
     /// A connection that was counted in has ended.
     func left(_ service: GatewaySettings.Service, address: SocketAddress?) {
         counts[service]!.decrement()
-        guard service != .http, let key = AddressKey(address) else { return }
+        guard let key = AddressKey(address) else { return }
         addresses.withLock { addresses in
             guard let count = addresses[key] else { return }
             addresses[key] = count > 1 ? count - 1 : nil

@@ -61,7 +61,9 @@ struct Listener: Sendable {
         }
         // Sockets that share a port would also share it with another gateway, in silence: a plain one tries first.
         let trial = try await ServerBootstrap(group: gateway.group)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1).bind(host: host, port: port).get()
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            // It takes no client: those who come in this moment are turned away and try again.
+            .serverChannelOption(.autoRead, value: false).bind(host: host, port: port).get()
         let chosen = trial.localAddress?.port ?? port
         try await trial.close()
         var channels: [any Channel] = []
@@ -85,7 +87,7 @@ struct Listener: Sendable {
             .childChannelOption(
                 .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 512, maximum: 65_536)
             )
-            // Unwritable as soon as anything waits: whether the kernel has taken everything is all that is asked.
+            // Unwritable as soon as anything waits: requests are not answered faster than the peer reads.
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 1, high: 1))
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {

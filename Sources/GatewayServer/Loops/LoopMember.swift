@@ -48,8 +48,6 @@ final class LoopState {
     let unmasked: UnsafeMutableRawBufferPointer
     @exclusivity(unchecked) var counters = [TrafficCounters](
         repeating: TrafficCounters(), count: Transport.allCases.count)
-    var httpConnections = 0
-    var httpRequests = 0
     /// How late the last turn of the wheel was.
     private(set) var lag = Instant.Span(nanoseconds: 0)
     private var nextTurn = Instant.zero
@@ -214,7 +212,10 @@ final class LoopState {
         }
         localWakes.removeFirst(count)
         dispatchWakes(except: nil)
-        if !localWakes.isEmpty { scheduleLocalWakes() }
+        guard !localWakes.isEmpty, !localWakesScheduled else { return }
+        // Not at once: tasks that tasks add run before the loop looks at its sockets.
+        localWakesScheduled = true
+        eventLoop.assumeIsolated().scheduleTask(in: .microseconds(20)) { [unowned self] in runLocalWakes() }
     }
 }
 

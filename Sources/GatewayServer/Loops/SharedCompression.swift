@@ -28,6 +28,8 @@ final class SharedCompression {
     }
 
     private static let entries = 16
+    /// Messages older than this are no broadcast that others are getting too.
+    static let liveness = Instant.Span.seconds(1)
     /// Messages up to this size are not worth it.
     static let threshold = 1024
 

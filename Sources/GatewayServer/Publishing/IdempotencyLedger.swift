@@ -9,6 +9,14 @@ final class IdempotencyLedger: Sendable {
     enum Answer: Sendable {
         case published(PublishOutcome)
         case accepted(id: String, operation: EventID?)
+
+        /// About how many bytes it takes.
+        var cost: Int {
+            switch self {
+            case .published(let outcome): 200 + outcome.results.count * 64
+            case .accepted: 200
+            }
+        }
     }
 
     private struct Key: Hashable {
@@ -19,7 +27,14 @@ final class IdempotencyLedger: Sendable {
     private struct State {
         var answers: [Key: Answer] = [:]
         /// Oldest first.
-        var order = Deque<(key: Key, at: Instant)>()
+        var order = Deque<(key: Key, at: Instant, cost: Int)>()
+        var bytes = 0
+
+        mutating func removeOldest() {
+            guard let oldest = order.popFirst() else { return }
+            answers[oldest.key] = nil
+            bytes -= oldest.cost
+        }
     }
 
     private final class Shard: Sendable {
@@ -27,13 +42,16 @@ final class IdempotencyLedger: Sendable {
     }
 
     private static let shardCount = 32
+    /// Answers to messages for many clients are long.
+    private static let bytesPerShard = 2 << 20
     private let shards: [Shard]
     private let window: Instant.Span
     private let perShard: Int
 
     /// - Parameters:
     ///   - window: how long an id is remembered.
-    ///   - limit: how many ids are remembered at the most; beyond it the oldest are forgotten early.
+    ///   - limit: how many ids are remembered at the most; beyond it, or beyond 64 MiB of answers, the oldest are
+    ///     forgotten early.
     init(window: Instant.Span, limit: Int) {
         self.window = window
         perShard = max(1, limit / Self.shardCount)
@@ -49,15 +67,17 @@ final class IdempotencyLedger: Sendable {
         let shard = shards[Int(UInt(bitPattern: key.hashValue) % UInt(Self.shardCount))]
         // Order of locks: this, then a topic's, then a session's.
         let result: Result<Answer, Problem> = shard.state.withLock { state in
-            while let oldest = state.order.first, now - oldest.at >= window || state.order.count >= perShard {
-                state.answers[oldest.key] = nil
-                state.order.removeFirst()
-            }
+            while let oldest = state.order.first, now - oldest.at >= window { state.removeOldest() }
             if let answer = state.answers[key] { return .success(answer) }
             return Result { () throws(Problem) in
                 let answer = try publish()
+                let cost = answer.cost + 2 * (sender.utf8.count + id.utf8.count)
+                while state.order.count >= perShard || state.bytes + cost > Self.bytesPerShard, !state.order.isEmpty {
+                    state.removeOldest()
+                }
                 state.answers[key] = answer
-                state.order.append((key, now))
+                state.order.append((key, now, cost))
+                state.bytes += cost
                 return answer
             }
         }

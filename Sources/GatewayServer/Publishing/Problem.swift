@@ -50,6 +50,10 @@ public struct Problem: Error, Equatable, Sendable {
     }
     static let tooManySessions = Problem(
         503, "overloaded", "the gateway holds as many sessions as session.max_sessions allows", retryAfter: 30)
+    static func tooManyTopics(_ limits: SessionLimits) -> Problem {
+        Problem(
+            403, "policy_violation", "a client may subscribe to \(limits.maxTopics) topics (session.max_topics)")
+    }
     static func tooManyConnections(_ limits: SessionLimits) -> Problem {
         Problem(
             429, "too_many_connections",

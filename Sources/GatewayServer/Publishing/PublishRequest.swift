@@ -65,6 +65,9 @@ struct PublishRequest {
         // Ordered by how often they come; names differ in length, so that most comparisons end at once.
         if bytes.isString(key, "data") {
             data = try scanner.value()
+        } else if try scanner.peek() == UInt8(ascii: "n") {
+            // `null` is as good as absent.
+            _ = try scanner.value()
         } else if bytes.isString(key, "type") {
             let span = try string("type", &scanner)
             guard span.length > 2, span.length <= Self.maxTypeLength + 2 else {
@@ -80,7 +83,6 @@ struct PublishRequest {
         } else if bytes.isString(key, "to") {
             to = try decoded("to", &scanner)
         } else if bytes.isString(key, "id") {
-            guard try scanner.peek() != UInt8(ascii: "n") else { _ = try scanner.value(); return }
             let text = try decoded("id", &scanner)
             guard Name.isValid(text), text.utf8.count <= Self.maxIDLength else {
                 throw Problem.invalidMessage(

@@ -70,6 +70,10 @@ struct PublishOutcome: Equatable, Sendable {
         if results.count < Self.maxResults { results.append(Recipient(clientID: clientID, fate: fate)) }
     }
 
+    mutating func refuse(_ clientID: ClientID, _ reason: String) {
+        if results.count < Self.maxResults { results.append(Recipient(clientID: clientID, fate: .refused(reason))) }
+    }
+
     /// The answer of `POST /mcp/messages` (contract §7).
     var json: [UInt8] {
         JSONWriter.object { writer in
@@ -138,7 +142,15 @@ extension Gateway {
         }
         let message = encode(request, data: data, topic: nil, from: nil, isDurable: true, &context)
         var outcome = PublishOutcome(id: message.id)
-        for recipient in recipients { try send(message, to: recipient, &outcome, &context) }
+        for recipient in recipients {
+            do throws(Problem) {
+                try send(message, to: recipient, &outcome, &context)
+            } catch {
+                // Others may have it already: the answer says who has not.
+                guard recipients.count > 1 else { throw error }
+                outcome.refuse(recipient, error.error)
+            }
+        }
         if recipients.count == 1, case .refused = outcome.results.first?.fate { throw .queueFull(recipients[0]) }
         return outcome
     }

@@ -23,6 +23,8 @@ final class SessionDirectory: Sendable {
     /// Number of sessions, with and without connections.
     var sessionCount: Int { count.load(ordering: .relaxed) }
 
+    var isFull: Bool { sessionCount >= limit }
+
     func find(_ id: ClientID) -> SessionHandle? {
         shard(id).sessions.withLock { $0[id] }
     }
@@ -61,29 +63,27 @@ final class SessionDirectory: Sendable {
         }
     }
 
-    /// Forgets the sessions of one shard that have outlived their time.
+    /// Forgets the sessions of one shard that have outlived their time, and subscriptions that nobody took up again.
     /// - Parameter step: any number; successive numbers go through all shards.
-    /// - Returns: the forgotten sessions and their last subscriptions.
+    /// - Returns: sessions, each with topics that it is not subscribed to any more.
     func sweep(step: Int, now: Instant, limits: SessionLimits) -> [(SessionHandle, [String])] {
         let shard = shards[step % Self.shardCount]
         return shard.sessions.withLock { sessions in
-            var forgotten: [(SessionHandle, [String])] = []
+            var ended: [(SessionHandle, [String])] = []
             for (id, handle) in sessions {
-                let topics: [String]? = handle.session.withLock { session in
-                    guard session.expire(now: now, limits: limits) else { return nil }
-                    return session.forget()
+                let (isOver, topics) = handle.session.withLock { session in
+                    session.expire(now: now, limits: limits)
+                        ? (true, session.forget()) : (false, session.endOrphans(now: now, limits: limits))
                 }
-                guard let topics else { continue }
-                sessions[id] = nil
-                count.subtract(1, ordering: .relaxed)
-                forgotten.append((handle, topics))
+                if isOver {
+                    sessions[id] = nil
+                    count.subtract(1, ordering: .relaxed)
+                }
+                if !topics.isEmpty { ended.append((handle, topics)) }
             }
-            return forgotten
+            return ended
         }
     }
-
-    /// How many sweeps visit every session once.
-    static var sweepSteps: Int { shardCount }
 
     private func shard(_ id: ClientID) -> Shard {
         // `Hasher` differs from process to process, which is right here: nobody can choose ids that meet in one shard.

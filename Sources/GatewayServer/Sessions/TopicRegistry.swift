@@ -19,19 +19,47 @@ final class TopicRegistry: Sendable {
     /// Brings a topic's member list into agreement with what the session says of itself. Calls for the same session may
     /// come in any order; the last one to run is right.
     func reconcile(_ topic: String, _ handle: SessionHandle) {
-        shard(topic).topics.withLock { topics in
-            let members = topics[topic]
-            if handle.session.withLock({ $0.isSubscribed(to: topic) }) {
-                let members = members ?? TopicMembers()
-                topics[topic] = members
-                members.list.withLock { $0.insert(handle) }
-            } else if let members {
-                let isEmpty = members.list.withLock { list in
+        while true {
+            let isWanted = handle.session.withLock { $0.isSubscribed(to: topic) }
+            guard let members = members(topic, beginning: isWanted) else { return }
+            // Not under the shard's lock: a long publish to this topic must not hold up all others.
+            let isEmpty: Bool? = members.list.withLock { list in
+                guard !list.isRetired else { return nil }
+                if handle.session.withLock({ $0.isSubscribed(to: topic) }) {
+                    list.insert(handle)
+                } else {
                     list.remove(handle)
-                    return list.handles.isEmpty
                 }
-                if isEmpty { topics[topic] = nil }
+                return list.handles.isEmpty
             }
+            switch isEmpty {
+            // The list was taken out meanwhile: look again.
+            case nil: continue
+            case false?: return
+            case true?: return retire(topic, members)
+            }
+        }
+    }
+
+    private func members(_ topic: String, beginning: Bool) -> TopicMembers? {
+        shard(topic).topics.withLock { topics in
+            if let present = topics[topic] { return present }
+            guard beginning else { return nil }
+            let fresh = TopicMembers()
+            topics[topic] = fresh
+            return fresh
+        }
+    }
+
+    /// Takes an empty list out, unless somebody has come or is publishing: then a later leave does it.
+    private func retire(_ topic: String, _ members: TopicMembers) {
+        shard(topic).topics.withLock { topics in
+            guard topics[topic] === members else { return }
+            let isOver = members.list.withLockIfAvailable { list in
+                if list.handles.isEmpty { list.isRetired = true }
+                return list.isRetired
+            }
+            if isOver == true { topics[topic] = nil }
         }
     }
 
@@ -53,6 +81,8 @@ final class TopicRegistry: Sendable {
 private final class TopicMembers: Sendable {
     struct List {
         private(set) var handles: [SessionHandle] = []
+        /// The list is not the topic's any more.
+        var isRetired = false
         private var places: [ObjectIdentifier: Int] = [:]
 
         mutating func insert(_ handle: SessionHandle) {

@@ -208,16 +208,25 @@ final class PhoenixEngine: SocketEngine {
     private func enter(_ topic: String, _ parameters: JoinParameters) throws(Problem) -> Session.Attachment {
         let client = try client(parameters)
         let isGateway = topic == WellKnownTopic.gateway
+        var topics = parameters.topics
+        if let room = parameters.room { topics.append(WellKnownTopic.room(room)) }
+        if !isGateway { topics.append(topic) }
+        guard topics.allSatisfy(Name.isValid) else { throw .invalidMessage("a topic must have " + Name.rule) }
+        guard topics.count <= gateway.sessionLimits.maxTopics else { throw .tooManyTopics(gateway.sessionLimits) }
+
         var request = Session.AttachRequest(connection: id, transport: .webSocket)
         request.resume = parameters.resume.isExplicit ? parameters.resume : resumeFromQuery
         request.acknowledges = parameters.acknowledges
         request.isIndependent = isIndependent || parameters.isIndependent
+        let before = claims
+        let isNew = handle == nil
+        let isPromoted = isGateway && !isNew && gatewayChannel == nil
         let attachment: Session.Attachment
-        if isGateway, handle != nil, gatewayChannel == nil {
+        if isPromoted {
             alreadyHadTopics = channels.all.map(\.topic)
             (attachment, alreadyHad) = try attach(client, request, promoting: true)
             resumeFromQuery = .none
-        } else if handle == nil || isGateway && parameters.resume.isExplicit {
+        } else if isNew || isGateway && parameters.resume.isExplicit {
             detach(leaving: false)
             if !isGateway {
                 request.isIndependent = true
@@ -225,13 +234,23 @@ final class PhoenixEngine: SocketEngine {
             }
             attachment = try attach(client, request).attachment
             resumeFromQuery = .none
+            topics = before + topics
         } else {
             attachment = presentPlace()
         }
+        do throws(Problem) {
+            for topic in topics { try claim(topic) }
+        } catch {
+            // The join is refused: everything is as it was before.
+            if isNew {
+                detach(leaving: true)
+            } else {
+                for topic in claims where !before.contains(topic) { unclaim(topic) }
+                if isPromoted, let handle { continueWithTopics(handle) }
+            }
+            throw error
+        }
         clientID = client
-        if let room = parameters.room { try claim(WellKnownTopic.room(room)) }
-        for name in parameters.topics { try claim(name) }
-        if !isGateway { try claim(topic) }
         return attachment
     }
 
@@ -308,7 +327,10 @@ final class PhoenixEngine: SocketEngine {
 
     private func push(_ message: Message, _ sequence: Int, on channel: PhoenixChannels.Channel) {
         var compressed: ByteBuffer?
-        if deflateWindowBits > 0, message.tail.readableBytes > SharedCompression.threshold {
+        // Replays are each client's own: compressing them would cost every one of them.
+        if deflateWindowBits > 0, message.tail.readableBytes > SharedCompression.threshold,
+            loop.now - message.acceptedAt < SharedCompression.liveness
+        {
             let suffix = version == .v2 ? UInt8(ascii: "]") : UInt8(ascii: "}")
             compressed = loop.compression.deflated(
                 message, .init(windowBits: Int(deflateWindowBits), suffix: suffix))

@@ -125,18 +125,15 @@ class SocketEngine: ConnectionEngine {
 
     private func fail(_ code: CloseCode, _ reason: String) {
         loop.counters[Int(transport.rawValue)].failed(now: loop.now)
-        close(code, reason, reconnect: .now)
+        // The same client would do the same again; it may come back, but not in a loop.
+        close(code, reason, reconnect: .after(milliseconds: 5000))
         verdict = .finished
     }
 
     override func visit() -> Instant {
         let now = loop.now
         let settings = gateway.settings
-        if let handle {
-            handle.session.withLock {
-                $0.flushed(id, before: flushedBefore, now: now, wakes: &loop.context.wakes)
-            }
-        }
+        tend()
         let silence = now - lastReceived
         if let sent = pingSentAt {
             guard now - sent < settings.pongTimeout else {
@@ -159,7 +156,7 @@ class SocketEngine: ConnectionEngine {
     override func goAway() {
         close(
             .serviceRestart, "the gateway is shutting down",
-            reconnect: .after(milliseconds: gateway.settings.retry.milliseconds))
+            reconnect: .after(milliseconds: spreadRetry))
         if verdict == .open { verdict = .finished }
     }
 

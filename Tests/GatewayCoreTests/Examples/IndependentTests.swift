@@ -44,6 +44,21 @@ import Testing
             """)
     }
 
+    @Test func whatItAloneGetsIsSaidToComeByIt() {
+        // The switch to W waits for S, so that only R delivers.
+        Transcript.play(
+            """
+            connect S sse
+            connect R sse independent
+            publish a
+            take S -> 0a drained
+            take R -> 0a drained
+            flush S 0
+            connect W ws -> new, replays 0, next 1, standby; wakes S
+            publish b -> 1 by http_sse; wakes R
+            """)
+    }
+
     @Test func aConnectionThatCarriesOnlySomeTopicsDeliversNothingForTheClient() {
         Transcript.play(
             """
@@ -68,7 +83,7 @@ import Testing
     @Test func messagesThatWaitAreKeptWhileOnlyTopicsAreCarried() {
         Transcript.play(
             """
-            limits log=2 offline=5
+            limits log=3 offline=5
             connect P ws partial
             publish a! b#room c#room d#room
             take P

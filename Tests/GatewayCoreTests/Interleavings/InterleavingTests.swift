@@ -6,13 +6,20 @@ import Testing
 @Suite struct InterleavingTests {
     @Test(arguments: 0..<2000)
     func receiptsAreInOrderWithoutHolesOrRepeats(seed: Int) {
-        if let complaint = Simulation.complaint(seed: seed, ignoring: [.durable]) { Issue.record("\(complaint)") }
+        check(seed, [.delivery, .state, .wake])
     }
 
-    @Test(arguments: 0..<500)
+    @Test(arguments: 0..<400)
     func durableMessagesToAnAbsentClientAreDeliveredOrRefused(seed: Int) {
-        if let complaint = Simulation.complaint(seed: seed, ignoring: [.delivery, .state, .wake]) {
-            Issue.record("\(complaint)")
-        }
+        check(seed, [.durable])
+    }
+
+    @Test(arguments: 0..<200)
+    func aQueueRefusesOnlyWhenItIsFull(seed: Int) {
+        check(seed, [.room])
+    }
+
+    private func check(_ seed: Int, _ rules: Set<Simulation.Rule>) {
+        if let complaint = Simulation.complaint(seed: seed, rules: rules) { Issue.record("\(complaint)") }
     }
 }

@@ -55,7 +55,7 @@ extension Simulation {
             missedMessages = true
             if !readers.isEmpty { report(.delivery, "refused a message although the client is there") }
             if isDurable, waiting.count < limits.offlineMessages, waiting.bytes + message.cost <= limits.offlineBytes {
-                report(.durable, "refused a message although only \(waiting.count) wait, \(waiting.bytes) bytes")
+                report(.room, "refused a message although only \(waiting.count) wait, \(waiting.bytes) bytes")
             }
         case .delivered(let sequence, _), .queued(let sequence):
             if sequence != ledger.next { report(.delivery, "gave sequence \(sequence) instead of \(ledger.next)") }

@@ -1,5 +1,6 @@
-import GatewayCore
 import NIOCore
+
+@testable import GatewayCore
 
 extension Message {
     /// A message as a publisher would have encoded it; its `cost` is at least `size`.
@@ -14,6 +15,13 @@ extension Message {
         return Message(
             tail: tail, idOffset: start.utf8.count, idLength: id.utf8.count, topic: topic, event: nil, priority: .normal,
             isDurable: isDurable, transport: transport, acceptedAt: acceptedAt, expiresAt: expiresAt)
+    }
+}
+
+extension Session {
+    /// Bytes of the messages from `sequence` on.
+    func bytes(from sequence: Int) -> Int {
+        (min(max(sequence, log.oldest), log.next)..<log.next).reduce(0) { $0 + log[$1].cost }
     }
 }
 

@@ -88,7 +88,7 @@ struct Transcript {
             }
             return "acknowledged \(session.acknowledged)"
         case "claim": return "\(session.claim(words[0], limits: limits))"
-        case "release": return session.release(words[0], leaving: words.contains("leaving")) ? "ended" : "stays"
+        case "release": return session.release(words[0], leaving: words.contains("leaving"), now: now) ? "ended" : "stays"
         case "unsubscribe": return session.unsubscribe(words[0]) ? "ended" : "was not subscribed"
         case "trim":
             session.trim(acceptedBefore: now)

@@ -90,17 +90,48 @@ extension InProcess {
 
         @Test(.timeLimit(.minutes(1)))
         func `a drain without connections ends at once, and phases only go forward`() async throws {
-            try await withGateway { gateway in
+            let gateway = try await withGateway { gateway in
                 #expect(gateway.currentPhase == .serving)
                 let before = Clock.now
                 await gateway.drain(deadline: .seconds(30))
                 #expect(Clock.now - before < .seconds(5))
                 #expect(gateway.currentPhase == .draining)
-                await gateway.stop()
-                #expect(gateway.currentPhase == .stopped)
                 await gateway.drain(deadline: .seconds(30))
-                #expect(gateway.currentPhase == .stopped)
+                return gateway
             }
+            #expect(gateway.currentPhase == .stopped)
+        }
+
+        /// A second SIGTERM cancels the drain and stops at once (contract §11).
+        @Test(.timeLimit(.minutes(1)))
+        func `a cancelled drain returns at once, whoever is still there`() async throws {
+            try await withGateway { gateway in
+                let crowd = try Crowd {
+                    try [StreamClient(.webSocket(version: 2), name: "c", topic: "t", port: try gateway.port(.http))]
+                }
+                defer { crowd.end() }
+                #expect(await eventually { crowd.look { $0.allSatisfy(\.isReady) } })
+                // It does not answer the close frame.
+                crowd.look { $0[0].isLazy = true }
+                let drain = Task { await gateway.drain(deadline: .seconds(3)) }
+                #expect(await eventually { gateway.addresses.isEmpty })
+                let before = Clock.now
+                drain.cancel()
+                await drain.value
+                #expect((Clock.now - before).milliseconds < 1000)
+            }
+        }
+
+        @Test(.timeLimit(.minutes(1)))
+        func `stopping a second time changes nothing and ends`() async throws {
+            let gateway = try await withGateway { $0 }
+            let hasEnded = Flag()
+            // Not waited for: should it never end, the tests still do.
+            Task {
+                await gateway.stop()
+                hasEnded.raise()
+            }
+            #expect(await eventually(within: 3) { hasEnded.isRaised })
         }
 
         private static func openDescriptors() throws -> Int {

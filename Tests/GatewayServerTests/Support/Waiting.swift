@@ -59,3 +59,12 @@ final class Findings: Sendable {
 
     var all: [String] { list.withLock { $0 } }
 }
+
+/// Something that happens once.
+final class Flag: Sendable {
+    private let value = Atomic(false)
+
+    var isRaised: Bool { value.load(ordering: .acquiring) }
+
+    func raise() { value.store(true, ordering: .releasing) }
+}
