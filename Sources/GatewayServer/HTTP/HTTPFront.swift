@@ -106,7 +106,10 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard phase != .gone else { return context.fireErrorCaught(error) }
+        if phase == .gone {
+            // What the decoder still finds behind the request is nobody's business any more.
+            return error is HTTPParserError ? () : context.fireErrorCaught(error)
+        }
         guard phase != .ended, let error = error as? HTTPParserError else { return context.close(promise: nil) }
         let problem =
             error == .headerOverflow

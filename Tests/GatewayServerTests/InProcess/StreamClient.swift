@@ -21,6 +21,8 @@ final class StreamClient {
     private(set) var events: [String] = []
     /// Whether the gateway has said that the client gets messages from now on.
     private(set) var isReady = false
+    /// Whether the gateway says that the client goes on without a hole.
+    private(set) var isRecovered = false
     /// The code of the close frame.
     private(set) var closeCode: Int?
     private(set) var isClosed = false
@@ -33,8 +35,12 @@ final class StreamClient {
     private var isPastHead = false
 
     /// Connects and asks for the stream.
-    /// - Parameter receiveBuffer: the size of the kernel's buffer; as the system likes if `nil`.
-    init(_ kind: Kind, name: String, topic: String, port: Int, receiveBuffer: Int? = nil) throws {
+    /// - Parameters:
+    ///   - lastSequence: where to go on; the gateway's choice if `nil`.
+    ///   - receiveBuffer: the size of the kernel's buffer; as the system likes if `nil`.
+    init(
+        _ kind: Kind, name: String, topic: String, port: Int, lastSequence: Int? = nil, receiveBuffer: Int? = nil
+    ) throws {
         self.kind = kind
         self.name = name
         descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
@@ -54,13 +60,15 @@ final class StreamClient {
         guard result == 0 else { throw Failure("connect: \(errno)") }
         switch kind {
         case .eventStream:
-            send("GET /mcp/sse?client_id=\(name)&topics=\(topic) HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            let resume = lastSequence.map { "Last-Event-ID: \($0)\r\n" } ?? ""
+            send("GET /mcp/sse?client_id=\(name)&topics=\(topic) HTTP/1.1\r\nHost: 127.0.0.1\r\n\(resume)\r\n")
         case .webSocket(let version):
             send(
                 "GET /mcp/ws?client_id=\(name)&vsn=\(version).0.0 HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
                     + "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                     + "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
-            let payload = "{\"topics\":[\"\(topic)\"]}"
+            let resume = lastSequence.map { ",\"last_event_id\":\($0)" } ?? ""
+            let payload = "{\"topics\":[\"\(topic)\"]\(resume)}"
             sendFrame(
                 0x1,
                 version == 1
@@ -179,15 +187,20 @@ final class StreamClient {
         case .eventStream:
             guard let event = text.split(separator: "\n").first(where: { $0.hasPrefix("event: ") }) else { return }
             events.append(String(event.dropFirst(7)))
-            if events.last == "connected" { isReady = true }
+            if events.last == "connected" { ready(text) }
         case .webSocket:
             let name = ["phx_reply", "gateway_close", "gap", "phx_close"].first { text.contains("\"\($0)\"") }
             events.append(name ?? text)
             if name == "phx_reply" {
-                isReady = text.contains("\"status\":\"ok\"")
-                if !isReady { complaints.append(text) }
+                guard text.contains("\"status\":\"ok\"") else { return complaints.append(text) }
+                ready(text)
             }
         }
+    }
+
+    private func ready(_ text: String) {
+        isReady = true
+        isRecovered = text.contains("\"recovered\":true")
     }
 
     private static func number(after mark: String, in text: String) -> Int? {
