@@ -16,10 +16,15 @@ public struct CloseCode: RawRepresentable, Hashable, Sendable {
     public static let invalidPayload = CloseCode(1007)
     public static let policyViolation = CloseCode(1008)
     public static let messageTooBig = CloseCode(1009)
+    public static let internalError = CloseCode(1011)
     /// The gateway drains; come back.
     public static let serviceRestart = CloseCode(1012)
+    /// Overload; come back later.
+    public static let tryAgainLater = CloseCode(1013)
     /// The client reads more slowly than messages arrive; it may resume.
     public static let slowConsumer = CloseCode(4008)
+    /// Too many messages in too short a time.
+    public static let rateLimited = CloseCode(4029)
 
     /// Whether a peer may send this code in a close frame (RFC 6455 §7.4.1, §7.4.2).
     public var mayBeReceived: Bool {

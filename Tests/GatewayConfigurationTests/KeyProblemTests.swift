@@ -22,7 +22,7 @@ import Testing
         ("json:\n  quite_another: 1", "gateway.yaml:2: unknown key json.quite_another; known here: max_depth"),
         (
             "pool:\n  size: 1",
-            "gateway.yaml:1: unknown key pool; known here: listen, transports, session, storage, rate_limiting, security, cors, "
+            "gateway.yaml:1: unknown key pool; known here: listen, transports, session, idempotency, operations, storage, rate_limiting, security, cors, "
                 + "json, routes, cluster, log, debug, log_connections, production"
         ),
         ("Debug: true", "gateway.yaml:1: unknown key Debug; did you mean debug?"),

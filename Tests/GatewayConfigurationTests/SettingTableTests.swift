@@ -70,6 +70,7 @@ import Testing
     @Test func eachSettingChangesSomethingOfItsOwn() throws {
         let samples = [
             "listen.host": "127.0.0.9", "listen.public_host": "a", "transports.websocket.tcp_nodelay": "false",
+            "transports.websocket.compression": "false", "transports.websocket.compression_level": "5",
             "cors.origin": "http://a",
             "routes": "[]", "cluster.node_id": "n9", "log.level": "error", "log.format": "json",
             "security.allow_anonymous": "true",

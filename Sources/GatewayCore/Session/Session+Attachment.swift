@@ -72,7 +72,10 @@ extension Session {
         missedMessages = false
         acknowledges = acknowledges || request.acknowledges
         // What the client itself says that it has is done.
-        if goesOn, request.resume != .automatic { done = max(done, start) }
+        if goesOn, request.resume != .automatic {
+            done = max(done, start)
+            delivered = max(delivered, start)
+        }
         detachedSince = nil
         if isFirst { connectedSince = now }
         lastActivity = now
@@ -168,9 +171,9 @@ extension Session {
             wanted = acknowledged > 0 ? acknowledged : delivered
         case .after(let id):
             guard id.epoch == epoch else { return (oldestUnacknowledged, .epoch) }
-            wanted = id.sequence + 1
+            wanted = next(after: id.sequence)
         case .afterSequence(let sequence):
-            wanted = sequence + 1
+            wanted = next(after: sequence)
         case .foreign:
             return (oldestUnacknowledged, .epoch)
         }
@@ -180,6 +183,9 @@ extension Session {
         if missedMessages { return (wanted, .trimmed) }
         return (wanted, nil)
     }
+
+    /// The sequence behind one that a client named; the largest number there is stays beyond every log.
+    private func next(after sequence: Int) -> Int { sequence < .max ? sequence + 1 : .max }
 
     /// The oldest durable message that is not done, else the end of the log.
     private var oldestUndone: Int { oldestDurable(from: max(done, log.oldest)) }

@@ -101,7 +101,7 @@ public struct Session: Sendable {
         for index in cursors.indices where cursors[index].delivers {
             cursors[index].pendingBytes += message.cost
             if cursors[index].carriesAll || message.topic != nil {
-                deliveredBy = activeTransport ?? cursors[index].transport
+                if deliveredBy == nil || cursors[index].role == .active { deliveredBy = cursors[index].transport }
             }
             if !cursors[index].wakeRequested {
                 cursors[index].wakeRequested = true
@@ -115,6 +115,7 @@ public struct Session: Sendable {
     /// Trims the log until one more message fits.
     /// - Returns: `false` if that would lose a durable message that has never been delivered.
     private mutating func makeRoom(for message: Message, limits: SessionLimits) -> Bool {
+        if cursors.isEmpty, message.isDurable, !waits(message, limits: limits) { return false }
         while log.count >= limits.logMessages || log.bytes + message.cost > limits.logBytes, let first = log.first {
             if limits.keepsUndelivered || first.isDurable, log.oldest >= delivered {
                 // The client has a right to this one. Durable messages wait behind it within their own bounds; what is
@@ -132,7 +133,8 @@ public struct Session: Sendable {
     private func waits(_ message: Message, limits: SessionLimits) -> Bool {
         var count = 0
         var bytes = message.cost
-        for sequence in log.oldest..<log.next where log[sequence].isDurable {
+        for sequence in max(log.oldest, delivered)..<max(log.next, delivered)
+        where log[sequence].isDurable || limits.keepsUndelivered {
             count += 1
             bytes += log[sequence].cost
         }

@@ -58,9 +58,8 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         self.service = service
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderListSize = Self.maxHeaderBytes
-        // Nobody may speak a new protocol before it has been agreed on, so that nothing is left over when it has.
         decoder = ByteToMessageHandler(
-            HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits),
+            HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits),
             maximumBufferSize: Self.maxBufferedBytes)
         // Every answer states its own length.
         var framing = HTTPResponseEncoder.Configuration()
@@ -225,7 +224,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     private func handle(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         loop.begin()
         // The parser stops at a request for another protocol; if it stays HTTP, another connection must go on.
-        let closing = !head.isKeepAlive || head.headers.contains(name: "upgrade")
+        let closing = !head.isKeepAlive || head.asksForUpgrade
         let request = FrontRequest(
             head: head, target: RequestTarget(head.uri), body: body, service: service,
             remoteAddress: context.remoteAddress)
@@ -236,7 +235,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         case .api(let extraHeaders):
             askAPI(request, extraHeaders, closing: closing, context)
         case .stream(let engine, let service):
-            open(engine, as: service, context)
+            open(engine, as: service, isParserPaused: head.asksForUpgrade, context)
         }
     }
 
@@ -296,7 +295,12 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     }
 
     /// A stream begins: this handler and the decoder give way.
-    private func open(_ engine: ConnectionEngine, as service: GatewaySettings.Service, _ context: ChannelHandlerContext) {
+    /// - Parameter isParserPaused: whether the decoder has stopped behind this request, and forwards what follows as
+    ///   bytes; otherwise it goes on with the bytes in hand, and what it finds in them ends here.
+    private func open(
+        _ engine: ConnectionEngine, as service: GatewaySettings.Service, isParserPaused: Bool,
+        _ context: ChannelHandlerContext
+    ) {
         guard context.channel.isActive else { return phase = .ended }
         if let problem = gateway.admission.turn(.http, into: service) {
             return respond(.problem(problem), closing: true)
@@ -319,12 +323,26 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
             context.channel.setOption(.autoRead, value: true).whenFailure { _ in }
         }
         pipeline.removeHandler(encoder, promise: nil)
-        // The decoder leaves when it is done with the bytes in hand; until then its parts end here.
+        if isParserPaused {
+            pipeline.removeHandler(self, promise: nil)
+            pipeline.removeHandler(decoder, promise: nil)
+            return carrier.start()
+        }
+        // The decoder leaves when it is done with the bytes in hand.
         let front = NIOLoopBound(self, eventLoop: context.eventLoop)
         pipeline.removeHandler(decoder).whenComplete { _ in
             guard let context = front.value.context else { return }
             context.pipeline.syncOperations.removeHandler(front.value, promise: nil)
         }
         carrier.start()
+    }
+}
+
+extension HTTPRequestHead {
+    /// Whether the request wants to leave HTTP, so that the parser stops behind it.
+    fileprivate var asksForUpgrade: Bool {
+        method == .CONNECT
+            || headers.contains(name: "upgrade")
+                && headers[canonicalForm: "connection"].contains { $0.lowercased() == "upgrade" }
     }
 }

@@ -64,7 +64,7 @@ import Testing
             """)
     }
 
-    @Test func aResumeAfterARefusalIsNotWhole() {
+    @Test func aRefusalThatTheSenderWasToldOfLeavesAResumeWhole() {
         Transcript.play(
             """
             limits log=2 offline=2
@@ -75,8 +75,6 @@ import Testing
             drop W
             publish b! c! -> 1 queued, 2 queued
             publish d! -> full
-            connect W ws after 0 -> trimmed, replays 2, next 3
-            drop W
             connect W ws after 0 -> recovered, replays 2, next 3
             """)
     }

@@ -25,7 +25,7 @@ struct Ledger {
         var isReceived = false
         /// Since which switch of transports it is there, for each kind of connection that takes part in the choice.
         var receivedBy: [Transport: Int] = [:]
-        /// When that was reported by a connection that does not acknowledge.
+        /// When that was reported.
         var receivedAt: Instant?
         var excuse: Excuse = []
 
@@ -76,6 +76,7 @@ struct Ledger {
     }
 
     /// Whether a fresh start may leave a durable message out.
+    /// - Parameter now: or when the client began to acknowledge.
     func mayBeDone(_ sequence: Int, now: Instant, grace: Instant.Span) -> Bool {
         let entry = entries[sequence]
         if sequence < acknowledged || entry.excuse.contains(.claimed) { return true }

@@ -6,7 +6,6 @@ struct Reader {
     let transport: Transport
     let isIndependent: Bool
     let carriesAll: Bool
-    var acknowledges: Bool
     /// Handed out, not yet taken by the kernel.
     var underWay: [Int] = []
     /// Everything before this, among what was handed out, is in the kernel.
@@ -21,6 +20,10 @@ struct Reader {
     var wanted: Int?
     /// Nothing before this may come: it came already, or the client said that it has it.
     var floor = 0
+    /// A message for it could not be stored: it must be told that it fell behind.
+    var isOverrun = false
+    /// The session has taken its place away, because it held up a switch for too long.
+    var isExpelled = false
     /// It has been woken, has just come, or was told that there is more.
     var mustTake = true
 

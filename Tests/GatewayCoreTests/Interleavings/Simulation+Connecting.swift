@@ -54,7 +54,8 @@ extension Simulation {
             : subject.attach(request, limits: limits, now: now, wakes: &wakes)
         var reader = Reader(
             id: request.connection, transport: request.transport, isIndependent: request.isIndependent,
-            carriesAll: request.carriesAll, acknowledges: request.acknowledges)
+            carriesAll: request.carriesAll)
+        if request.acknowledges { acknowledgesSince = acknowledgesSince ?? now }
         note(
             "\(promoting ? "promote" : "connect") \(reader.name)\(request.isIndependent ? " independent" : "")"
                 + "\(request.carriesAll ? "" : " partial") \(request.resume) -> \(attachment.reason?.rawValue ?? "recovered"),"
@@ -83,7 +84,7 @@ extension Simulation {
                 if wanted.reason == nil, start != wanted.sequence {
                     report(.delivery, "starts at \(start) where the client wants \(wanted.sequence)")
                 }
-                if let reason = wanted.reason { checkFreshStart(start, reason) }
+                if let reason = wanted.reason { checkFreshStart(start, reason, wanted: wanted.sequence) }
             }
             if let reason = attachment.reason, request.carriesAll {
                 ledger.excuse(0..<min(start, ledger.next), reason == .new ? .new : .notRecovered)
@@ -115,21 +116,26 @@ extension Simulation {
         case .afterSequence(let last): sequence = last + 1
         }
         if sequence > ledger.next { return (0, .ahead) }
-        if sequence < session.log.oldest || missedMessages { return (0, .trimmed) }
+        if sequence < session.log.oldest { return (0, .trimmed) }
+        if missedMessages { return (sequence, .trimmed) }
         return (sequence, nil)
     }
 
     /// A start that is not where the client wanted: at the oldest durable message that it may still need, else live.
-    private mutating func checkFreshStart(_ start: Int, _ reason: Session.AttachReason) {
+    private mutating func checkFreshStart(_ start: Int, _ reason: Session.AttachReason, wanted: Int) {
         let oldest = session.log.oldest
+        if reason == .trimmed, wanted > 0 {
+            if start != wanted { report(.delivery, "starts at \(start), not at \(wanted), although it is there") }
+            return
+        }
         guard start >= oldest, start <= ledger.next else { return report(.delivery, "starts at \(start), outside the log") }
-        if start < ledger.next, !ledger.entries[start].message.isDurable || start < ledger.acknowledged {
+        if start < ledger.next, !ledger.entries[start].message.isDurable || reason != .trimmed && start < ledger.acknowledged {
             report(.delivery, "starts at \(start), which the client does not need")
         }
         for sequence in oldest..<start where ledger.entries[sequence].message.isDurable {
             let mayMiss =
                 reason == .epoch
-                ? sequence < ledger.acknowledged : ledger.mayBeDone(sequence, now: now, grace: limits.unackedGrace)
+                ? sequence < ledger.acknowledged : ledger.mayBeDone(sequence, now: acknowledgesSince ?? now, grace: limits.unackedGrace)
             if !mayMiss { report(.durable, "starts at \(start), behind \(sequence), which is durable and not done") }
         }
     }

@@ -20,6 +20,10 @@ extension Simulation {
 
     mutating func checkResult(_ result: Session.TakeResult, _ index: Int, stalled: Bool, took: Int) {
         let reader = readers[index]
+        if reader.isOverrun, reader.next != nil {
+            guard case .fellBehind = result else { return report(.delivery, "\(reader.name) lacks a message and is not told") }
+            return close(index)
+        }
         switch result {
         case .drained:
             if reader.next != ledger.next { report(.delivery, "\(reader.name) is drained at \(reader.next as Any?)") }
@@ -30,7 +34,8 @@ extension Simulation {
         case .standby:
             if reader.next != nil { report(.delivery, "\(reader.name) delivers and is told that it stands by") }
         case .unknown:
-            report(.delivery, "\(reader.name) is not known")
+            if !reader.isExpelled { report(.delivery, "\(reader.name) is not known") }
+            close(index)
         case .fellBehind(let from, let to):
             if from != reader.next { report(.delivery, "\(reader.name) fell behind at \(from), not at its place") }
             let oldest = session.log.oldest
@@ -84,9 +89,11 @@ extension Simulation {
             report(.delivery, "\(reader.name) takes over at \(start), it has everything before \(reader.floor)")
         }
         if notice.reason == .resumed, let resumer, !resumer.isAutomatic {
-            // The client named the place. Connections beside the one that did take over there too.
-            if resumer.id == reader.id, start != resumer.start {
-                report(.delivery, "\(reader.name) resumes at \(start) instead of \(resumer.start)")
+            // The client named the place; it may be further on only where everything before has come by the others.
+            guard resumer.id == reader.id else { return }
+            if start < resumer.start { report(.delivery, "\(reader.name) resumes at \(start) instead of \(resumer.start)") }
+            if start > resumer.start, let missing = ledger.firstMissing(before: start) {
+                report(.delivery, "\(reader.name) resumes at \(start), but nobody has got \(missing)")
             }
             return
         }
@@ -94,6 +101,8 @@ extension Simulation {
         if let missing = ledger.firstMissing(before: reader.underWay.first ?? start) {
             report(.delivery, "\(reader.name) takes over at \(start), but nobody has got \(missing)")
         }
+        // What a client that acknowledges has not acknowledged may have been lost with the connection.
+        if notice.reason == .disconnected, acknowledgesSince != nil, start == max(ledger.acknowledged, session.log.oldest) { return }
         let began = eraBegan[notice.from] ?? 0
         let again = (start..<ledger.next).first { ledger.entries[$0].receivedBy[notice.from] ?? -1 >= began }
         if let again {
@@ -107,13 +116,12 @@ extension Simulation {
 
     mutating func checkExpiry(_ isForgotten: Bool) {
         guard isForgotten || session.log.oldest > lastOldest else { return }
-        let isTooOld = session.detachedSince.map { now - $0 >= limits.offlineAge } ?? false
         let freed = lastOldest..<(isForgotten ? ledger.next : session.log.oldest)
         for sequence in freed {
             let entry = ledger.entries[sequence]
-            if isTooOld || entry.message.expiresAt <= now {
+            if now - entry.message.acceptedAt >= limits.offlineAge || entry.message.expiresAt <= now {
                 ledger.excuse(sequence..<(sequence + 1), .told)
-            } else if entry.message.isDurable, !ledger.mayBeDone(sequence, now: now, grace: limits.unackedGrace) {
+            } else if entry.message.isDurable, !ledger.mayBeDone(sequence, now: acknowledgesSince ?? now, grace: limits.unackedGrace) {
                 report(.durable, "forgets \(sequence), which is durable and not done")
             }
         }
@@ -143,7 +151,7 @@ extension Simulation {
     private mutating func settle() {
         var rounds = 0
         while finding == nil {
-            if let index = readers.firstIndex(where: { !$0.underWay.isEmpty || $0.reportedBefore < $0.flushedBefore && $0.carriesAll }) {
+            if let index = readers.firstIndex(where: { !$0.underWay.isEmpty || $0.reportedBefore < $0.flushedBefore && $0.carriesAll && !$0.isExpelled }) {
                 kernelTakes(index, readers[index].underWay.count)
                 reportFlush(index)
             } else if let index = readers.firstIndex(where: \.mustTake) {

@@ -17,6 +17,7 @@ extension Simulation {
         case ..<86: if let index = anyReader(where: { _ in true }) { drop(index) }
         case ..<90: acknowledge()
         case ..<95: pass(random.pick([.milliseconds(1), .seconds(1), .seconds(31), .seconds(61)]))
+        case ..<96: hurry()
         case ..<97: if let index = anyReader(where: { !$0.carriesAll }) { promote(index) }
         case ..<99: expire()
         default:
@@ -45,15 +46,23 @@ extension Simulation {
         let message = Message.sample(
             "m\(ledger.next)", isDurable: isDurable, topic: topic, size: random.pick([0, 200, 400, 1200]),
             transport: wish, acceptedAt: now, expiresAt: expiresAt)
-        let wasAbsent = !readers.contains(where: \.carriesAll)
+        let present = readers.filter { !$0.isExpelled }
+        let wasAbsent = !present.contains(where: \.carriesAll)
         let before = (count: session.log.count, bytes: session.log.bytes, oldest: session.log.oldest)
         let waiting = ledger.waiting(from: max(session.delivered, before.oldest))
         let result = subject.append(message, limits: limits, now: now, wakes: &wakes)
         note("publish \(message.id)\(isDurable ? "!" : "") \(message.cost)\(wish.map { ">\($0.name)" } ?? "") -> \(result)")
         switch result {
         case .full:
-            missedMessages = true
-            if !readers.isEmpty { report(.delivery, "refused a message although the client is there") }
+            let mayRefuse =
+                isDurable || before.count >= limits.logMessages + limits.offlineMessages
+                || before.bytes + message.cost > limits.logBytes + limits.offlineBytes
+            if !present.isEmpty, !mayRefuse { report(.delivery, "refused a message although the client is there") }
+            if !isDurable {
+                // Its publisher is not told, so the client must be.
+                missedMessages = true
+                for index in readers.indices where readers[index].next != nil { readers[index].isOverrun = true }
+            }
             if isDurable, waiting.count < limits.offlineMessages, waiting.bytes + message.cost <= limits.offlineBytes {
                 report(.room, "refused a message although only \(waiting.count) wait, \(waiting.bytes) bytes")
             }
@@ -62,7 +71,7 @@ extension Simulation {
             ledger.append(message, wasAbsent: wasAbsent)
             let trimmed = before.oldest..<session.log.oldest
             let others = (count: before.count - waiting.count, bytes: before.bytes - waiting.bytes)
-            if !readers.isEmpty,
+            if !present.isEmpty,
                 waiting.count >= limits.offlineMessages || waiting.bytes + message.cost > limits.offlineBytes
                     || others.count >= limits.logMessages || others.bytes + message.cost > limits.logBytes
             {
@@ -108,8 +117,8 @@ extension Simulation {
     /// The session is about to learn how far the kernel is.
     mutating func noteReported(_ index: Int) {
         let reader = readers[index]
-        guard reader.carriesAll, reader.reportedBefore < reader.flushedBefore else { return }
-        if !reader.acknowledges { ledger.reported(0..<reader.flushedBefore, at: now) }
+        guard reader.carriesAll, !reader.isExpelled, reader.reportedBefore < reader.flushedBefore else { return }
+        ledger.reported(0..<reader.flushedBefore, at: now)
         ledger.delivered = max(ledger.delivered, reader.flushedBefore)
         readers[index].reportedBefore = reader.flushedBefore
     }
@@ -147,6 +156,7 @@ extension Simulation {
             if let progress = reader.progress { progressOfGone.append(progress) }
             if reader.flushedBefore > 0 { earlierPlaces.append(reader.flushedBefore - 1) }
         }
+        roles[reader.id] = nil
         subject.detach(reader.id, flushed: reader.flushedBefore, now: now, wakes: &wakes)
         note("drop \(reader.name), flushed before \(reader.flushedBefore), lost \(reader.underWay)")
         collectWakes()
@@ -156,6 +166,24 @@ extension Simulation {
         subject.disturbSwitch(now: now, wakes: &wakes)
         for id in wakes.takeAll() {
             if let index = readers.firstIndex(where: { $0.id == id }) { readers[index].mustTake = true }
+        }
+    }
+
+    /// Somebody looks whether a switch takes too long.
+    mutating func hurry() {
+        guard let since = session.handover?.since else { return }
+        if random.oneIn(2) { pass(.seconds(3)) }
+        let isDue = now - since >= Session.handoverPatience
+        subject.session.hurryHandover(now: now, wakes: &wakes)
+        note("hurry")
+        collectWakes()
+        if isDue != (session.handover == nil) { report(.wake, "a switch is hurried at the wrong time") }
+        for index in readers.indices where !session.cursors.contains(where: { $0.connection == readers[index].id }) {
+            if !isDue || readers[index].underWay.isEmpty && readers[index].reportedBefore == readers[index].flushedBefore {
+                report(.delivery, "\(readers[index].name) loses its place and held nothing up")
+            }
+            readers[index].isExpelled = true
+            readers[index].next = nil
         }
     }
 
@@ -175,7 +203,7 @@ extension Simulation {
             // An id that has been trimmed is not known any more.
             subject.session.acknowledge(id: "m\(sequence)", on: reader.id)
         }
-        readers[index].acknowledges = true
+        acknowledgesSince = acknowledgesSince ?? now
         let isKnown = session.acknowledged == sequence &+ 1
         guard isKnown, sequence >= ledger.acknowledged, sequence < ledger.next else {
             if session.acknowledged != ledger.acknowledged { report(.delivery, "acknowledged what nobody meant") }
@@ -197,6 +225,7 @@ extension Simulation {
         ledger = Ledger()
         earlierPlaces = []
         hadConnections = false
+        acknowledgesSince = nil
         missedMessages = false
         lastOldest = 0
         lastDelivered = 0

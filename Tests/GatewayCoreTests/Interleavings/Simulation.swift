@@ -50,6 +50,8 @@ struct Simulation {
     /// How far connections of the active transport got that have gone since it became active.
     var progressOfGone: [Int] = []
     var hadConnections = false
+    /// Since when the client is one that acknowledges, so that nothing else makes a message done.
+    var acknowledgesSince: Instant?
     var missedMessages = false
     /// The connection that made its transport take over by resuming, and what it knew then.
     var resumer: (id: ConnectionID, start: Int, isAutomatic: Bool)?

@@ -9,7 +9,8 @@ extension InProcess {
     struct DirectSocketTests {
         @Test(.timeLimit(.minutes(1)), arguments: 0..<8)
         func `what a full kernel buffer cuts off is sent on without loss, repeat or reordering`(seed: Int) async throws {
-            try await Self.withSender { sender, peer in
+            // Small enough to cut off inside large pieces, and large enough to cut off behind them.
+            try await Self.withSender(kernelBuffer: [4096, 16_384, 40_000, 60_000][seed % 4]) { sender, peer in
                 var random = SeededGenerator(seed)
                 let (segments, expected) = Self.pieces(&random)
                 try await sender.fill(segments)
@@ -67,14 +68,18 @@ extension InProcess {
                 let count = random.pick([1, 10, 500, Outbound.shareFrom, 20_000])
                 pieces.append((0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) })
             }
+            // What is gathered behind the last large one is more than any of the buffers takes.
+            for number in 0..<400 { pieces.append([UInt8](repeating: UInt8(number % 251), count: 300)) }
             return (pieces, pieces.flatMap { $0 })
         }
 
         /// Runs `body` with a channel's direct socket and the raw socket at its other end.
-        private static func withSender(_ body: (Sender, Peer) async throws -> Void) async throws {
+        private static func withSender(
+            kernelBuffer: CInt = 4096, _ body: (Sender, Peer) async throws -> Void
+        ) async throws {
             var ends: [CInt] = [0, 0]
             try #require(socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &ends) == 0)
-            var small: CInt = 4096
+            var small = kernelBuffer
             setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &small, socklen_t(MemoryLayout<CInt>.size))
             let peer = Peer(ends[1])
             defer { peer.close() }

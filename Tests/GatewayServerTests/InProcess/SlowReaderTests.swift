@@ -46,6 +46,42 @@ extension InProcess {
             }
         }
 
+        @Test(.timeLimit(.minutes(1)), arguments: [StreamClient.Kind.eventStream, .webSocket(version: 1)])
+        func `who pauses and goes on in time loses nothing`(kind: StreamClient.Kind) async throws {
+            try await withGateway { gateway in
+                let port = try gateway.port(.http)
+                let crowd = try Crowd {
+                    [try StreamClient(kind, name: "a", topic: "t", port: port, receiveBuffer: 8192)]
+                }
+                defer { crowd.end() }
+                #expect(await eventually { crowd.look { $0[0].isReady } })
+                var published = 0
+                for round in 0..<3 {
+                    crowd.look { $0[0].isLazy = true }
+                    let padding = String(repeating: "x", count: [65_000, 5000, 20_000][round])
+                    var more = 0
+                    // Until the kernel takes no more, and then some that wait in the log.
+                    while more < 4, published < 5000 {
+                        try gateway.publish("{\"topic\":\"t\",\"data\":{\"n\":\(published),\"x\":\"\(padding)\"}}")
+                        published += 1
+                        let sent = await gateway.collect { $0.counters.reduce(0) { $0 + $1.messagesOut } }
+                        if sent[0] < published { more += 1 }
+                    }
+                    #expect(more == 4, "the kernel's buffer was full")
+                    crowd.look { $0[0].isLazy = false }
+                    let count = published
+                    #expect(await eventually { crowd.look { $0[0].messages.count >= count } })
+                }
+                crowd.look { clients in
+                    #expect(clients[0].messages.map(\.number) == Array(0..<published))
+                    #expect(clients[0].messages.map(\.sequence) == Array(0..<published))
+                    #expect(clients[0].complaints == [])
+                    #expect(!clients[0].isClosed)
+                }
+                #expect(await gateway.collect { $0.counters.map(\.slowConsumers) } == [[0, 0]])
+            }
+        }
+
         /// When they read at last they find a beginning without holes, and the end.
         private static func wakeUp(_ crowd: Crowd, published: Int) async throws {
             crowd.look { clients in

@@ -33,6 +33,8 @@ final class StreamClient {
     private(set) var descriptor: CInt
     private var inbox = Data()
     private var isPastHead = false
+    /// What is sent once the opening handshake is complete.
+    private var join = ""
 
     /// Connects and asks for the stream.
     /// - Parameters:
@@ -69,11 +71,10 @@ final class StreamClient {
                     + "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
             let resume = lastSequence.map { ",\"last_event_id\":\($0)" } ?? ""
             let payload = "{\"topics\":[\"\(topic)\"]\(resume)}"
-            sendFrame(
-                0x1,
+            join =
                 version == 1
-                    ? "{\"topic\":\"mcp:gateway\",\"event\":\"phx_join\",\"ref\":\"1\",\"payload\":\(payload)}"
-                    : "[\"1\",\"1\",\"mcp:gateway\",\"phx_join\",\(payload)]")
+                ? "{\"topic\":\"mcp:gateway\",\"event\":\"phx_join\",\"ref\":\"1\",\"payload\":\(payload)}"
+                : "[\"1\",\"1\",\"mcp:gateway\",\"phx_join\",\(payload)]"
         }
     }
 
@@ -131,6 +132,7 @@ final class StreamClient {
             if !head.hasPrefix(status) { complaints.append(head) }
             inbox.removeSubrange(..<end.upperBound)
             isPastHead = true
+            if !join.isEmpty { sendFrame(0x1, join) }
         }
         if kind == .eventStream { parseBlocks() } else { parseFrames() }
     }

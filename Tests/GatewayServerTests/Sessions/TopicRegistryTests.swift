@@ -58,7 +58,7 @@ struct TopicRegistryTests {
                     if result == .subscribed { registry.reconcile(topic, handle) }
                 case 3, 4:
                     let isLeaving = !random.oneIn(4)
-                    if handle.session.withLock({ $0.release(topic, leaving: isLeaving) }) {
+                    if handle.session.withLock({ $0.release(topic, leaving: isLeaving, now: .zero) }) {
                         registry.reconcile(topic, handle)
                     }
                 case 5, 6:

@@ -32,7 +32,11 @@ extension Gateway {
     @discardableResult
     func publish(_ text: String) throws -> PublishOutcome {
         try reading(text) { request in
-            try withPublishContext { context in try self.publish(request, &context) }
+            var context = PublishContext(now: Clock.now, wallClock: Clock.wall, wakes: WakeSet(loops: loopCount))
+            defer {
+                for (loop, ids) in context.wakes.byLoop.enumerated() where !ids.isEmpty { inboxes[loop].post(ids) }
+            }
+            return try self.publish(request, &context)
         }
     }
 }

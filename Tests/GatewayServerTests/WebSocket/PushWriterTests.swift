@@ -37,7 +37,7 @@ struct PushWriterTests {
             channels.joined(topic, joinRef: Array(joinRef.utf8))
             PushWriter.write(
                 message(), sequence: sequence, channel: try #require(channels.channel(topic)), version: version,
-                epoch: EpochText(epoch), to: &outbound)
+                epoch: EpochText(epoch), compressed: nil, to: &outbound)
         }
 
         /// Bytes of the frame's payload.
