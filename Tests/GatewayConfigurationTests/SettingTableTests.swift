@@ -82,7 +82,7 @@ import Testing
             let value =
                 [
                     "transports.websocket.pong_timeout": "21s", "transports.websocket.idle_timeout": "80s",
-                    "session.log_bytes": "2KiB",
+                    "session.log_bytes": "2KiB", "operations.log_bytes": "2KiB",
                     "session.max_unsent_bytes": "2KiB", "transports.websocket.max_message_size": "2MiB",
                 ][setting.key] ?? sample
             let changed = try load("\(setting.key): \(value)").configuration

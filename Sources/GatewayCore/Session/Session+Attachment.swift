@@ -91,6 +91,8 @@ extension Session {
             if activeTransport == nil || activeTransport == request.transport && handover == nil {
                 activeTransport = request.transport
                 cursors[cursors.count - 1].role = .active
+                // What is before a start is nobody's due any more: a later switch does not go back behind it.
+                if request.carriesAll { delivered = max(delivered, start) }
             } else {
                 let takesOver =
                     activeTransport != request.transport

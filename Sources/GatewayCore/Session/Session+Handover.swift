@@ -71,23 +71,28 @@ extension Session {
 
     private mutating func finish(_ handover: Handover, wakes: inout WakeSet) {
         self.handover = nil
-        activate(start: delivered, notice: handover.notice, wakes: &wakes)
-        guard let start = handover.start,
-            let index = cursors.firstIndex(where: { $0.connection == start.connection && $0.role == .active })
-        else { return }
-        cursors[index].position = max(start.sequence, log.oldest)
-        cursors[index].flushed = cursors[index].position
+        activate(start: delivered, asked: handover.start, notice: handover.notice, wakes: &wakes)
     }
 
     /// Lets the connections of the active transport deliver from `start` on.
-    mutating func activate(start: Int, notice: TransportSwitch, wakes: inout WakeSet) {
+    /// - Parameter asked: the place that one connection asked for; the others of its kind go on where they stopped, if
+    ///   that is later.
+    mutating func activate(
+        start: Int, asked: (connection: ConnectionID, sequence: Int)? = nil, notice: TransportSwitch,
+        wakes: inout WakeSet
+    ) {
         for index in cursors.indices
         where cursors[index].transport == activeTransport && cursors[index].role == .standby {
             cursors[index].role = .active
             // What a connection was given before it stood by is still under way on it, in order.
             if cursors[index].flushed == cursors[index].position {
-                cursors[index].position = start
-                cursors[index].flushed = start
+                var place = start
+                if let asked {
+                    let isAsker = cursors[index].connection == asked.connection
+                    place = isAsker ? asked.sequence : max(cursors[index].position, asked.sequence)
+                }
+                cursors[index].position = place
+                cursors[index].flushed = place
             }
             cursors[index].pendingBytes = 0
             cursors[index].notice = notice

@@ -18,7 +18,7 @@ public struct Session: Sendable {
     public internal(set) var delivered = 0
     /// Everything before this is done: acknowledged, or delivered long enough ago.
     var done = 0
-    /// Delivered positions that become `done` when they are old enough; the newer one follows half a grace later.
+    /// Delivered positions that become `done` when they are old enough: one that ages, and the newest.
     var graceMarks: (older: GraceMark?, newer: GraceMark?) = (nil, nil)
     /// A switch of transports that is not complete.
     var handover: Handover?
@@ -86,7 +86,7 @@ public struct Session: Sendable {
     ) -> AppendResult {
         guard makeRoom(for: message, limits: limits) else {
             // The sender of a durable message is told; a topic's publisher is not, so the client will be.
-            if !message.isDurable {
+            if !message.isDurable, !limits.keepsUndelivered {
                 missedMessages = true
                 for index in cursors.indices where cursors[index].delivers {
                     cursors[index].isOverrun = true
@@ -138,7 +138,7 @@ public struct Session: Sendable {
             count += 1
             bytes += log[sequence].cost
         }
-        return count < limits.offlineMessages && bytes <= limits.offlineBytes
+        return count == 0 || count < limits.offlineMessages && bytes <= limits.offlineBytes
     }
 
     // MARK: - Draining
@@ -228,7 +228,7 @@ public struct Session: Sendable {
         let mark = GraceMark(sequence: sequence, at: now)
         if graceMarks.older == nil {
             graceMarks.older = mark
-        } else if graceMarks.newer == nil {
+        } else {
             graceMarks.newer = mark
         }
     }
@@ -291,7 +291,7 @@ public struct Session: Sendable {
         // Whoever never connected and has nothing waiting was only a name in a request.
         if connectionsSoFar == 0, log.isEmpty, rateUsage.isSpent(by: now) { return true }
         guard now - detachedSince >= limits.retention else { return false }
-        trim(acceptedBefore: Instant(nanoseconds: now.nanoseconds - limits.offlineAge.nanoseconds))
+        trim(acceptedBefore: Instant(nanoseconds: now.nanoseconds - limits.offlineAge.nanoseconds + 1))
         while let first = log.first, !first.isDurable || log.oldest < done || first.expiresAt <= now {
             log.removeFirst()
         }

@@ -34,11 +34,13 @@ final class SessionDirectory: Sendable {
     func findOrBegin(_ id: ClientID, now: Instant) -> SessionHandle? {
         shard(id).sessions.withLock { sessions in
             if let handle = sessions[id] { return handle }
-            guard count.load(ordering: .relaxed) < limit else { return nil }
+            guard count.add(1, ordering: .relaxed).newValue <= limit else {
+                count.subtract(1, ordering: .relaxed)
+                return nil
+            }
             let epoch = identifiers.withLock { $0.epoch() }
             let handle = SessionHandle(clientID: id, session: Session(epoch: epoch, now: now))
             sessions[id] = handle
-            count.add(1, ordering: .relaxed)
             return handle
         }
     }

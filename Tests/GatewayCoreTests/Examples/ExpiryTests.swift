@@ -79,7 +79,7 @@ import Testing
             publish a!
             wait 23h
             expire -> keep
-            wait 1h
+            wait 3601s
             expire -> forget
             """)
     }
@@ -128,6 +128,22 @@ import Testing
             state -> log 2..<3, delivered 0, acknowledged 0, active none
             connect S sse after 0 -> trimmed, replays 0, next 3
             """)
+    }
+
+    @Test func eachMessageHasItsOwnAge() {
+        Transcript.play(
+            """
+            publish a!
+            wait 12h
+            publish b!
+            wait 13h
+            expire -> keep
+            state -> log 1..<2, delivered 0, acknowledged 0, active none
+            """)
+    }
+
+    @Test func aSessionThatHoldsNothingAndNeverConnectedIsForgottenAtOnce() {
+        Transcript.play("expire -> forget")
     }
 
     @Test func aForgottenSessionNamesItsTopicsAndTakesNoPart() {

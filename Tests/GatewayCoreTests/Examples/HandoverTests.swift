@@ -143,7 +143,7 @@ import Testing
             flush W 3
             connect T sse after -1 -> recovered, replays 3, next 3; wakes S T
             take T -> [websocket > http_sse, resumed] 0a 1b 2c drained
-            take S -> [websocket > http_sse, resumed] 2c drained
+            take S -> [websocket > http_sse, resumed] drained
             """)
     }
 
@@ -197,6 +197,71 @@ import Testing
             publish b>sse -> 1 queued; wakes W
             flush W 1 -> wakes S
             take S -> [websocket > http_sse, requested] 1b drained
+            """)
+    }
+
+    @Test func aSwitchThatTakesTooLongIsHurried() {
+        Transcript.play(
+            """
+            connect S sse
+            connect R sse
+            publish a b
+            take S -> 0a 1b drained
+            flush S 1
+            take R max 1 -> 0a more
+            flush R 1
+            connect W ws -> new, replays 0, next 2, standby; wakes S
+            wait 2s
+            hurry
+            take W -> standby
+            wait 1s
+            hurry -> wakes S W
+            take S -> unknown
+            take W -> [http_sse > websocket, preferred] 1b drained
+            take R -> standby
+            """)
+    }
+
+    @Test func aSwitchDoesNotLeaveOutWhatIsTrimmedMeanwhile() {
+        // W was told that it recovers from 1b on. It must get that, or be told that it does not.
+        Transcript.play(
+            """
+            limits log=3
+            connect S sse
+            publish a b c
+            take S -> 0a 1b 2c drained
+            flush S 1
+            connect W ws after 0 -> recovered, replays 0, next 3, standby; wakes S
+            publish d e
+            drop S -> wakes W
+            take W -> [http_sse > websocket, resumed] fell behind 1...1
+            """)
+    }
+
+    @Test func aTakeoverByAClientThatAcknowledgesLeavesNothingOutEither() {
+        Transcript.play(
+            """
+            limits log=2
+            connect W ws acks
+            publish a
+            connect S sse after -1 -> recovered, replays 0, next 1, standby
+            publish b c
+            drop W -> wakes S
+            take S -> [websocket > http_sse, disconnected] fell behind 0...0
+            """)
+    }
+
+    @Test func automaticWaitsForWhatIsUnderWay() {
+        // `resume=auto` is behind the last flushed message, also when that is flushed while the switch waits.
+        Transcript.play(
+            """
+            connect S sse
+            publish a b
+            take S -> 0a 1b drained
+            flush S 0
+            connect W ws auto -> recovered, replays 0, next 2, standby; wakes S
+            flush S 2 -> wakes W
+            take W -> [http_sse > websocket, resumed] drained
             """)
     }
 

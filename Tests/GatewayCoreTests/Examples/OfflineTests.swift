@@ -102,7 +102,20 @@ import Testing
             """)
     }
 
-    @Test func aSenderThatMustNotLoseAnythingIsRefusedInstead() {
+    @Test func aLogThatMustNotLoseAnythingRefusesInstead() {
+        Transcript.play(
+            """
+            limits log=2 offline=2 keepsUndelivered=1
+            connect W ws
+            publish a! b! -> 0 by websocket, 1 by websocket; wakes W
+            publish c! -> full
+            take W max 1 -> 0a more
+            flush W 1
+            publish c! -> 2 by websocket; wakes W
+            """)
+    }
+
+    @Test func itsSendersAreToldSoThatItsReadersMissNothing() {
         Transcript.play(
             """
             limits log=2 offline=2 keepsUndelivered=1
@@ -110,15 +123,27 @@ import Testing
             publish a b -> 0 by websocket, 1 by websocket; wakes W
             publish c -> full
             take W max 1 -> 0a more
-            flush W 1
-            publish c -> 2 by websocket; wakes W
+            """)
+    }
+
+    @Test func aReaderThatMissedAMessageIsTold() {
+        // The publisher of a topic is not told that a client's log is full, so the client is.
+        Transcript.play(
+            """
+            limits log=2 offline=1
+            connect W ws
+            publish a! b c -> 0 by websocket, 1 by websocket, 2 by websocket; wakes W
+            publish d -> full; wakes W
+            take W -> fell behind 0...3
+            drop W
+            connect W ws after -1 -> trimmed, replays 3, next 3
             """)
     }
 
     @Test func aMessageLargerThanTheLogIsStillStored() {
         Transcript.play(
             """
-            limits bytes=500 offlineBytes=500
+            limits bytes=500 offlineBytes=1000
             publish a!*900 -> 0 queued
             publish b! -> full
             connect W ws -> new, replays 1, next 1

@@ -5,19 +5,21 @@ import Testing
 /// Places that no client can have had must not end the process. Each runs in a process of its own, so that a trap is one
 /// failure.
 @Suite struct ResumeExtremesTests {
-    @Test func theLargestBareSequenceIsAhead() async {
+    @Test func theLargestSequenceIsAhead() async {
         await #expect(processExitsWith: .success) {
-            let resume = ResumePoint(text: "9223372036854775807")
             let session = Session(epoch: Epoch(7), now: .zero)
-            precondition(session.place(for: resume).reason == .ahead)
+            precondition(session.place(for: .afterSequence(.max)).reason == .ahead)
+            let id = EventID(epoch: Epoch(7), sequence: .max)
+            precondition(session.place(for: .after(id)).reason == .ahead)
         }
     }
 
-    @Test func theLargestEventIDIsAhead() async {
+    @Test func enormousNumbersFromAClientAreNoPlace() async {
         await #expect(processExitsWith: .success) {
-            let resume = ResumePoint(text: "7-9223372036854775807")
             let session = Session(epoch: Epoch(7), now: .zero)
-            precondition(session.place(for: resume).reason == .ahead)
+            for text in ["9223372036854775807", "7-9223372036854775807", "9223372036854775806", "7-9223372036854775806"] {
+                precondition(session.place(for: ResumePoint(text: text)).reason != nil)
+            }
         }
     }
 }

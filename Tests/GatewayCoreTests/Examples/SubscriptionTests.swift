@@ -82,6 +82,24 @@ import Testing
             """)
     }
 
+    @Test func anOrphanEndsWithTheRetention() {
+        Transcript.play(
+            """
+            connect W ws
+            claim room:1
+            claim room:2
+            release room:1 -> stays
+            wait 299s
+            orphans -> none
+            wait 1s
+            orphans -> room:1
+            release room:2
+            claim room:2 -> claimed
+            wait 600s
+            orphans -> none
+            """)
+    }
+
     @Test func topicsPerClientAreBounded() {
         Transcript.play(
             """

@@ -102,7 +102,7 @@ extension Simulation {
             report(.delivery, "\(reader.name) takes over at \(start), but nobody has got \(missing)")
         }
         // What a client that acknowledges has not acknowledged may have been lost with the connection.
-        if notice.reason == .disconnected, acknowledgesSince != nil, start == max(ledger.acknowledged, session.log.oldest) { return }
+        if notice.reason == .disconnected, acknowledgesSince != nil, start >= ledger.acknowledged { return }
         let began = eraBegan[notice.from] ?? 0
         let again = (start..<ledger.next).first { ledger.entries[$0].receivedBy[notice.from] ?? -1 >= began }
         if let again {

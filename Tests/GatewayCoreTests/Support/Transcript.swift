@@ -15,7 +15,8 @@ import Testing
 ///     flush W 3                      everything before 3 has reached the kernel
 ///     drop W
 ///     ack [W] seq 3 | ack [W] id a
-///     claim t | release t [leaving] | unsubscribe t
+///     claim t | release t [leaving] | unsubscribe t | orphans
+///     hurry                          somebody looks whether a switch takes too long
 ///     expire
 ///     trim                           frees what was accepted before now
 ///     state
@@ -89,7 +90,13 @@ struct Transcript {
             return "acknowledged \(session.acknowledged)"
         case "claim": return "\(session.claim(words[0], limits: limits))"
         case "release": return session.release(words[0], leaving: words.contains("leaving"), now: now) ? "ended" : "stays"
+        case "orphans":
+            let ended = session.endOrphans(now: now, limits: limits)
+            return ended.isEmpty ? "none" : ended.joined(separator: " ")
         case "unsubscribe": return session.unsubscribe(words[0]) ? "ended" : "was not subscribed"
+        case "hurry":
+            session.hurryHandover(now: now, wakes: &wakes)
+            return ""
         case "trim":
             session.trim(acceptedBefore: now)
             return ""

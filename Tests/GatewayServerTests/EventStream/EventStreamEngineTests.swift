@@ -160,6 +160,7 @@ extension InProcess {
 
         @Test(.timeLimit(.minutes(1)))
         func `a drain writes what was published, in order, in bounded pieces, and tells an expired one as a gap`() async throws {
+            let findings = Findings()
             try await withGateway { gateway in
                 let (_, bytes) = try await Self.written(gateway) { engine in
                     for number in 0..<600 {
@@ -170,9 +171,13 @@ extension InProcess {
                     engine.loop.context.now = engine.loop.context.now + .seconds(60)
                     var turns = 0
                     while engine.drain() { turns += 1 }
-                    #expect(turns >= 2, "one turn does not take all")
+                    findings.expect(turns >= 2, "one turn does not take all")
+                    findings.expect(engine.takenBefore == 600, "taken before \(engine.takenBefore)")
+                    findings.expect(engine.flushedBefore == 0, "nothing has been sent yet")
                     engine.flushed()
+                    findings.expect(engine.flushedBefore == 600, "flushed before \(engine.flushedBefore)")
                 }
+                #expect(findings.all == [])
                 let blocks = try Self.blocks(bytes[...])
                 #expect(blocks.count == 600)
                 for (number, block) in blocks.enumerated() {
