@@ -91,8 +91,7 @@ extension Session {
             if activeTransport == nil || activeTransport == request.transport && handover == nil {
                 activeTransport = request.transport
                 cursors[cursors.count - 1].role = .active
-                // What is before a start is nobody's due any more: a later switch does not go back behind it.
-                if request.carriesAll { delivered = max(delivered, start) }
+                if request.carriesAll { liveFloor = max(liveFloor, start) }
             } else {
                 let takesOver =
                     activeTransport != request.transport
@@ -100,7 +99,8 @@ extension Session {
                 if takesOver {
                     beginHandover(
                         to: request.transport, reason: goesOn ? .resumed : .preferred,
-                        start: goesOn ? (request.connection, start) : nil, now: now, wakes: &wakes)
+                        start: goesOn && !followsDelivery(request.resume) ? (request.connection, start) : nil, now: now,
+                        wakes: &wakes)
                 }
                 let index = cursors.count - 1
                 replayed = cursors[index].role == .active ? log.next - cursors[index].position : 0
@@ -139,7 +139,7 @@ extension Session {
             if let next = activeTransport {
                 // What a client that acknowledges has not acknowledged may have died with the connection.
                 activate(
-                    start: acknowledges ? max(acknowledged, log.oldest) : delivered,
+                    start: acknowledged > 0 ? acknowledged : max(delivered, liveFloor),
                     notice: TransportSwitch(from: active, to: next, reason: .disconnected), wakes: &wakes)
             }
         } else {
@@ -185,6 +185,9 @@ extension Session {
         if missedMessages { return (wanted, .trimmed) }
         return (wanted, nil)
     }
+
+    /// Whether a resume goes on behind what is delivered, even if that moves while a switch waits.
+    private func followsDelivery(_ resume: ResumePoint) -> Bool { resume == .automatic && acknowledged == 0 }
 
     /// The sequence behind one that a client named; the largest number there is stays beyond every log.
     private func next(after sequence: Int) -> Int { sequence < .max ? sequence + 1 : .max }

@@ -71,12 +71,11 @@ extension Session {
 
     private mutating func finish(_ handover: Handover, wakes: inout WakeSet) {
         self.handover = nil
-        activate(start: delivered, asked: handover.start, notice: handover.notice, wakes: &wakes)
+        activate(start: max(delivered, liveFloor), asked: handover.start, notice: handover.notice, wakes: &wakes)
     }
 
     /// Lets the connections of the active transport deliver from `start` on.
-    /// - Parameter asked: the place that one connection asked for; the others of its kind go on where they stopped, if
-    ///   that is later.
+    /// - Parameter asked: the place that one connection asked for.
     mutating func activate(
         start: Int, asked: (connection: ConnectionID, sequence: Int)? = nil, notice: TransportSwitch,
         wakes: inout WakeSet
@@ -86,11 +85,8 @@ extension Session {
             cursors[index].role = .active
             // What a connection was given before it stood by is still under way on it, in order.
             if cursors[index].flushed == cursors[index].position {
-                var place = start
-                if let asked {
-                    let isAsker = cursors[index].connection == asked.connection
-                    place = isAsker ? asked.sequence : max(cursors[index].position, asked.sequence)
-                }
+                let isAsker = cursors[index].connection == asked?.connection
+                let place = isAsker ? asked?.sequence ?? start : start
                 cursors[index].position = place
                 cursors[index].flushed = place
             }

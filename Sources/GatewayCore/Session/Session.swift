@@ -16,6 +16,9 @@ public struct Session: Sendable {
     var acknowledges = false
     /// Everything before this has reached the kernel on some connection that could carry it.
     public internal(set) var delivered = 0
+    /// Where a deciding connection has started: what is before it is nobody's due any more, so that a later switch does
+    /// not go back behind it.
+    var liveFloor = 0
     /// Everything before this is done: acknowledged, or delivered long enough ago.
     var done = 0
     /// Delivered positions that become `done` when they are old enough: one that ages, and the newest.

@@ -23,7 +23,7 @@ struct Ledger {
         let wasAbsent: Bool
         /// Whether the kernel took it on a connection that carries everything.
         var isReceived = false
-        /// Since which switch of transports it is there, for each kind of connection that takes part in the choice.
+        /// After which switch of transports it was reported, for each kind of connection that takes part in the choice.
         var receivedBy: [Transport: Int] = [:]
         /// When that was reported.
         var receivedAt: Instant?
@@ -46,14 +46,13 @@ struct Ledger {
         entries.append(Entry(message: message, wasAbsent: wasAbsent))
     }
 
-    mutating func received(_ sequence: Int, inTurnBy transport: Transport?, era: Int) {
-        entries[sequence].isReceived = true
-        if let transport { entries[sequence].receivedBy[transport] = era }
-    }
+    mutating func received(_ sequence: Int) { entries[sequence].isReceived = true }
 
-    mutating func reported(_ range: Range<Int>, at now: Instant) {
-        for sequence in range where entries[sequence].isReceived && entries[sequence].receivedAt == nil {
-            entries[sequence].receivedAt = now
+    /// The session has learned that a connection received messages.
+    mutating func reported(_ range: Range<Int>, at now: Instant, inTurnBy transport: Transport?, era: Int) {
+        for sequence in range where entries[sequence].isReceived {
+            if entries[sequence].receivedAt == nil { entries[sequence].receivedAt = now }
+            if let transport { entries[sequence].receivedBy[transport] = era }
         }
     }
 

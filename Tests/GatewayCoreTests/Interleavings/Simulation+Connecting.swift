@@ -67,7 +67,7 @@ extension Simulation {
             report(.delivery, "says \(attachment.reason as Any?) where \(wanted.reason as Any?) is right")
         }
         if attachment.nextSequence != ledger.next { report(.delivery, "says next \(attachment.nextSequence)") }
-        if wanted.reason == nil {
+        if wanted.reason == nil || wanted.reason == .trimmed && wanted.sequence > 0 {
             reader.wanted = wanted.sequence
             reader.floor = wanted.sequence
             // Who resumes from a place that it cannot have had says that it has everything before.

@@ -96,7 +96,7 @@ extension Simulation {
         guard count > 0 else { return }
         let reader = readers[index]
         for sequence in reader.underWay.prefix(count) where reader.carriesAll {
-            ledger.received(sequence, inTurnBy: reader.isInTurn ? reader.transport : nil, era: era)
+            ledger.received(sequence)
         }
         let last = reader.underWay[count - 1]
         if reader.isInTurn, lastID?.epoch != session.epoch || (lastID?.sequence ?? -1) < last {
@@ -118,7 +118,8 @@ extension Simulation {
     mutating func noteReported(_ index: Int) {
         let reader = readers[index]
         guard reader.carriesAll, !reader.isExpelled, reader.reportedBefore < reader.flushedBefore else { return }
-        ledger.reported(0..<reader.flushedBefore, at: now)
+        ledger.reported(
+            reader.reportedBefore..<reader.flushedBefore, at: now, inTurnBy: reader.isInTurn ? reader.transport : nil, era: era)
         ledger.delivered = max(ledger.delivered, reader.flushedBefore)
         readers[index].reportedBefore = reader.flushedBefore
     }

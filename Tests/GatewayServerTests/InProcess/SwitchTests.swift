@@ -51,7 +51,8 @@ extension InProcess {
                 let padding = String(repeating: "x", count: random.pick([10, 10, 1000, 9000]))
                 let data = "{\"n\":\(2 * number + publisher),\"x\":\"\(padding)\"}"
                 let outcome = try gateway.publish("{\"topic\":\"t\",\"transport\":\"\(wish)\",\"data\":\(data)}")
-                #expect(outcome.delivered == clients)
+                // In the middle of a switch it waits for a moment.
+                #expect(outcome.delivered + outcome.queued == clients)
                 if random.oneIn(3) { await Task.yield() }
             }
         }
