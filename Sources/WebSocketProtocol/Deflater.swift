@@ -85,7 +85,8 @@ public final class Inflater {
                     if produced == output.count {
                         // One byte more than allowed shows that it is too large.
                         guard output.count <= allowed else { return .tooLarge }
-                        output.append(contentsOf: repeatElement(0, count: min(output.count, allowed + 1 - output.count)))
+                        output.append(
+                            contentsOf: repeatElement(0, count: min(output.count, allowed + 1 - output.count)))
                     }
                     let status = output.withUnsafeMutableBytes { buffer in
                         stream.pointee.next_out = buffer.baseAddress!.assumingMemoryBound(to: UInt8.self) + produced

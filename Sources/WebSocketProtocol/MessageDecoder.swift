@@ -262,7 +262,9 @@ public struct MessageDecoder: Sendable {
         let kind = messageOpcode
         messageOpcode = nil
         handedOut = 2
-        if messageIsCompressed { return kind == .text ? .compressedText(buffer.bytes) : .compressedBinary(buffer.bytes) }
+        if messageIsCompressed {
+            return kind == .text ? .compressedText(buffer.bytes) : .compressedBinary(buffer.bytes)
+        }
         if kind == .text {
             guard utf8.isComplete else { return end(.invalidUTF8) }
             return .text(buffer.bytes)

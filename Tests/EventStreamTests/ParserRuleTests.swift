@@ -14,7 +14,8 @@ import Testing
 
     @Test func linesEndInThreeWays() {
         for end in ["\n", "\r", "\r\n"] {
-            #expect(parse("data: a\(end)data: b\(end)\(end)data: c\(end)\(end)").events == [message("a\nb"), message("c")])
+            #expect(
+                parse("data: a\(end)data: b\(end)\(end)data: c\(end)\(end)").events == [message("a\nb"), message("c")])
         }
         #expect(parse("data: a\r\ndata: b\rdata: c\n\r").events == [message("a\nb\nc")])
         #expect(parse("data: a\n\rdata: b\n\n").events == [message("a"), message("b")])
@@ -37,7 +38,10 @@ import Testing
     }
 
     @Test func commentsAndUnknownFieldsAreIgnored() {
-        #expect(parse(":\n: a\n:data: b\ndata: c\nfoo: bar\nfoo\nDATA: d\nData: e\n data: f\ndata : g\n\n").events == [message("c")])
+        #expect(
+            parse(":\n: a\n:data: b\ndata: c\nfoo: bar\nfoo\nDATA: d\nData: e\n data: f\ndata : g\n\n").events == [
+                message("c")
+            ])
     }
 
     @Test func oneSpaceBehindTheColonIsRemoved() {
@@ -63,7 +67,10 @@ import Testing
 
     @Test func theIDStays() {
         let result = parse("id: 1\ndata: a\n\ndata: b\n\nid: 2\n\ndata: c\n\nid\ndata: d\n\n")
-        #expect(result.events == [message("a", id: "1"), message("b", id: "1"), message("c", id: "2"), message("d", id: "")])
+        #expect(
+            result.events == [
+                message("a", id: "1"), message("b", id: "1"), message("c", id: "2"), message("d", id: ""),
+            ])
     }
 
     @Test func anIDCountsWithTheBlankLine() {
@@ -77,11 +84,14 @@ import Testing
         #expect(parse("data: a\u{0}b\n\n").events == [message("a\u{0}b")])
     }
 
-    @Test(arguments: [
-        ("retry: 2000", 2000), ("retry:0", 0), ("retry: 007", 7), ("retry: 1\nretry: 2", 2), ("retry: 5\nretry: x", 5), ("retry: -1", nil), ("retry: +1", nil),
-        ("retry: 1.5", nil), ("retry: 1 ", nil), ("retry:  1", nil), ("retry", nil), ("retry:", nil), ("retry: １", nil),
-        ("retry: 5\nretry: 99999999999999999999", 5),
-    ] as [(String, Int?)])
+    @Test(
+        arguments: [
+            ("retry: 2000", 2000), ("retry:0", 0), ("retry: 007", 7), ("retry: 1\nretry: 2", 2),
+            ("retry: 5\nretry: x", 5), ("retry: -1", nil), ("retry: +1", nil),
+            ("retry: 1.5", nil), ("retry: 1 ", nil), ("retry:  1", nil), ("retry", nil), ("retry:", nil),
+            ("retry: １", nil),
+            ("retry: 5\nretry: 99999999999999999999", 5),
+        ] as [(String, Int?)])
     func retryIsDigits(line: String, expected: Int?) {
         #expect(parse(line + "\n").retry == expected)
     }

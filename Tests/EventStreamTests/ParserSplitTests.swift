@@ -15,7 +15,8 @@ import Testing
     }
 
     @Test func everyPairOfCutsOfALongerOne() {
-        let text = "\u{FEFF}retry: 2000\r\n\r\nid: 1z9k-7\nevent: data_update\ndata: {\"a\":\"é😀\"}\r\rdata:x\r\ndata\n\r\n: c\r\n\n"
+        let text =
+            "\u{FEFF}retry: 2000\r\n\r\nid: 1z9k-7\nevent: data_update\ndata: {\"a\":\"é😀\"}\r\rdata:x\r\ndata\n\r\n: c\r\n\n"
         let bytes = Array(text.utf8)
         let expected = parse([bytes])
         #expect(expected.events.count == 2)
@@ -30,7 +31,10 @@ import Testing
     @Test(arguments: 0..<60)
     func randomStreamsInRandomPieces(seed: Int) {
         var random = SeededGenerator(seed)
-        let words = ["data", "id", "event", "retry", ":", ": ", " ", "\n", "\r", "\r\n", "\n\n", "\u{FEFF}", "\u{0}", "7", "é", "😀", "x"]
+        let words = [
+            "data", "id", "event", "retry", ":", ": ", " ", "\n", "\r", "\r\n", "\n\n", "\u{FEFF}", "\u{0}", "7", "é",
+            "😀", "x",
+        ]
         for _ in 0..<20 {
             var bytes: [UInt8] = []
             for _ in 0..<random.below(40) {

@@ -7,7 +7,9 @@ func parse(_ pieces: [[UInt8]]) -> (events: [ServerSentEvent], lastEventID: Stri
     return (events, parser.lastEventID, parser.retry)
 }
 
-func parse(_ text: String) -> (events: [ServerSentEvent], lastEventID: String, retry: Int?) { parse([Array(text.utf8)]) }
+func parse(_ text: String) -> (events: [ServerSentEvent], lastEventID: String, retry: Int?) {
+    parse([Array(text.utf8)])
+}
 
 /// An event of the type `message`.
 func message(_ data: String, event: String = "message", id: String = "") -> ServerSentEvent {

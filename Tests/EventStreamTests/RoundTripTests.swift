@@ -8,13 +8,16 @@ import Testing
         #expect(EventStreamWriter.retry(milliseconds: 2000) == Array("retry: 2000\n\n".utf8))
         #expect(EventStreamWriter.comment == Array(":\n\n".utf8))
         #expect(EventStreamWriter.place("1z9k-7") == Array("id: 1z9k-7\n\n".utf8))
-        #expect(EventStreamWriter.event("connected", data: Array("{}".utf8)) == Array("event: connected\ndata: {}\n\n".utf8))
+        #expect(
+            EventStreamWriter.event("connected", data: Array("{}".utf8)) == Array("event: connected\ndata: {}\n\n".utf8)
+        )
     }
 
     @Test func theClientSeesIt() {
         let stream =
             EventStreamWriter.retry(milliseconds: 2000) + EventStreamWriter.event("connected", data: Array("{}".utf8))
-            + EventStreamWriter.place("1z9k-7") + EventStreamWriter.comment + EventStreamWriter.event("message", data: Array("x".utf8))
+            + EventStreamWriter.place("1z9k-7") + EventStreamWriter.comment
+            + EventStreamWriter.event("message", data: Array("x".utf8))
         let result = parse([stream])
         #expect(result.events == [message("{}", event: "connected"), message("x", id: "1z9k-7")])
         #expect(result.retry == 2000)

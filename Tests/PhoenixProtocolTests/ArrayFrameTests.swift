@@ -8,11 +8,15 @@ import WireJSON
     @Test func fiveElements() throws {
         let frame = try read(#"["3","4","mcp:gateway","message",{"type":"chat","data":{"n":42}}]"#, .v2)
         #expect(
-            frame == ReadFrame(joinRef: #""3""#, ref: #""4""#, topic: #""mcp:gateway""#, event: #""message""#, payload: #"{"type":"chat","data":{"n":42}}"#))
+            frame
+                == ReadFrame(
+                    joinRef: #""3""#, ref: #""4""#, topic: #""mcp:gateway""#, event: #""message""#,
+                    payload: #"{"type":"chat","data":{"n":42}}"#))
     }
 
     @Test(arguments: [
-        (#""3""#, #""3""#), ("0", "0"), ("17", "17"), ("-1", "-1"), ("1.5e3", "1.5e3"), ("true", "true"), ("false", "false"), ("null", nil),
+        (#""3""#, #""3""#), ("0", "0"), ("17", "17"), ("-1", "-1"), ("1.5e3", "1.5e3"), ("true", "true"),
+        ("false", "false"), ("null", nil),
         (#""""#, #""""#), (#""a\"b\u0041""#, #""a\"b\u0041""#), (" 7 ", "7"),
     ])
     func referencesKeepTheirJSONForm(written: String, read expected: String?) throws {
@@ -34,7 +38,9 @@ import WireJSON
         #expect(refusal("[\"\(longest)x\",null,\"t\",\"e\",{}]", .v2) == .invalid("ref"))
     }
 
-    @Test(arguments: ["[]", "[null]", "[null,null]", #"[null,null,"t"]"#, #"[null,null,"t","e"]"#, "[ ]", #"[ "1" , "2" ]"#])
+    @Test(arguments: [
+        "[]", "[null]", "[null,null]", #"[null,null,"t"]"#, #"[null,null,"t","e"]"#, "[ ]", #"[ "1" , "2" ]"#,
+    ])
     func tooShort(text: String) { #expect(refusal(text, .v2) == .tooShort) }
 
     @Test(arguments: [
@@ -64,8 +70,10 @@ import WireJSON
     func whatIsNoArray(text: String) { #expect(refusal(text, .v2) == .notAnArray) }
 
     @Test(arguments: [
-        ("", JSONError.unexpectedEnd), (" ", .unexpectedEnd), ("[", .unexpectedEnd), (#"[null,null,"t","e",{}"#, .unexpectedEnd),
-        (#"[null,null,"t","e",{}]]"#, .trailingBytes(offset: 22)), (#"[nul,null,"t","e",{}]"#, .unexpectedByte(offset: 4)),
+        ("", JSONError.unexpectedEnd), (" ", .unexpectedEnd), ("[", .unexpectedEnd),
+        (#"[null,null,"t","e",{}"#, .unexpectedEnd),
+        (#"[null,null,"t","e",{}]]"#, .trailingBytes(offset: 22)),
+        (#"[nul,null,"t","e",{}]"#, .unexpectedByte(offset: 4)),
         ("[null null]", .unexpectedByte(offset: 6)), (#"[null,null,"t","e",{"a"}]"#, .unexpectedByte(offset: 23)),
     ])
     func brokenJSON(text: String, error: JSONError) { #expect(refusal(text, .v2) == .json(error)) }

@@ -21,7 +21,8 @@ func read(_ bytes: [UInt8], _ version: PhoenixVersion, maxDepth: Int = 16) throw
                 ReadFrame(
                     joinRef: frame.joinRef.map { String(decoding: raw[$0], as: UTF8.self) },
                     ref: frame.ref.map { String(decoding: raw[$0], as: UTF8.self) },
-                    topic: String(decoding: raw[frame.topic], as: UTF8.self), event: String(decoding: raw[frame.event], as: UTF8.self),
+                    topic: String(decoding: raw[frame.topic], as: UTF8.self),
+                    event: String(decoding: raw[frame.event], as: UTF8.self),
                     payload: String(decoding: raw[frame.payload], as: UTF8.self)))
         } catch {
             return .failure(error)

@@ -13,7 +13,8 @@ import Testing
     func two(text: String) { #expect(PhoenixVersion(parameter: text) == .v2) }
 
     @Test(arguments: [
-        "", " ", "0.9.0", "3.0.0", "10.0.0", "20.0.0", "2.0.0 ", " 2.0.0", "v2.0.0", "2.", ".2", "2..0", "2.0.", "2.0.0.0", "2.x", "2.0.0-rc.1",
+        "", " ", "0.9.0", "3.0.0", "10.0.0", "20.0.0", "2.0.0 ", " 2.0.0", "v2.0.0", "2.", ".2", "2..0", "2.0.",
+        "2.0.0.0", "2.x", "2.0.0-rc.1",
         "-2.0.0", "+2.0.0", "2,0", "2.0.0\n", "2.0.123456", "abc", "２.0.0", "02.0.0", "1e0.0",
     ])
     func anythingElseIsRefused(text: String) { #expect(PhoenixVersion(parameter: text) == nil) }

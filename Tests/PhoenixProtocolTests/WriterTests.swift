@@ -7,29 +7,34 @@ import WireJSON
 /// The gateway's frames, byte for byte as Phoenix writes them.
 @Suite struct WriterTests {
     private func reply(
-        _ version: PhoenixVersion, joinRef: String = #""3""#, ref: String, isError: Bool = false, response: String = "{}"
+        _ version: PhoenixVersion, joinRef: String = #""3""#, ref: String, isError: Bool = false,
+        response: String = "{}"
     ) -> String {
         var output: [UInt8] = []
         PhoenixWriter.appendReply(
-            version, joinRef: joinRef.utf8, ref: ref.utf8, topic: #""mcp:gateway""#.utf8, isError: isError, response: response.utf8,
+            version, joinRef: joinRef.utf8, ref: ref.utf8, topic: #""mcp:gateway""#.utf8, isError: isError,
+            response: response.utf8,
             to: &output)
         return String(decoding: output, as: UTF8.self)
     }
 
     private func push(
-        _ version: PhoenixVersion, joinRef: String = "null", ref: String = "null", topic: String = "room:1", event: String = "message",
+        _ version: PhoenixVersion, joinRef: String = "null", ref: String = "null", topic: String = "room:1",
+        event: String = "message",
         payload: String = #"{"a":1}"#
     ) -> String {
         var output: [UInt8] = []
         PhoenixWriter.appendPush(
-            version, joinRef: joinRef.utf8, ref: ref.utf8, topic: topic, event: event, payload: payload.utf8, to: &output)
+            version, joinRef: joinRef.utf8, ref: ref.utf8, topic: topic, event: event, payload: payload.utf8,
+            to: &output)
         return String(decoding: output, as: UTF8.self)
     }
 
     @Test func replies() {
         #expect(reply(.v2, ref: #""4""#) == #"["3","4","mcp:gateway","phx_reply",{"status":"ok","response":{}}]"#)
         #expect(
-            reply(.v1, ref: #""4""#) == #"{"topic":"mcp:gateway","event":"phx_reply","ref":"4","payload":{"status":"ok","response":{}}}"#)
+            reply(.v1, ref: #""4""#)
+                == #"{"topic":"mcp:gateway","event":"phx_reply","ref":"4","payload":{"status":"ok","response":{}}}"#)
     }
 
     @Test func errorReplies() {
@@ -39,7 +44,8 @@ import WireJSON
                 == #"[null,4,"mcp:gateway","phx_reply",{"status":"error","response":{"reason":"unmatched topic"}}]"#)
         #expect(
             reply(.v1, ref: "null", isError: true, response: reason)
-                == #"{"topic":"mcp:gateway","event":"phx_reply","ref":null,"payload":{"status":"error","response":{"reason":"unmatched topic"}}}"#)
+                == #"{"topic":"mcp:gateway","event":"phx_reply","ref":null,"payload":{"status":"error","response":{"reason":"unmatched topic"}}}"#
+        )
     }
 
     @Test(arguments: [#""1""#, "0", "17", "1.5", "true", "null", #""\u00e9\"""#])
@@ -54,8 +60,11 @@ import WireJSON
     }
 
     @Test func aCloseNamesItsJoin() {
-        #expect(push(.v2, joinRef: "3", ref: "3", event: "phx_close", payload: "{}") == #"[3,3,"room:1","phx_close",{}]"#)
-        #expect(push(.v1, joinRef: "3", ref: "3", event: "phx_close", payload: "{}") == #"{"topic":"room:1","event":"phx_close","ref":3,"payload":{}}"#)
+        #expect(
+            push(.v2, joinRef: "3", ref: "3", event: "phx_close", payload: "{}") == #"[3,3,"room:1","phx_close",{}]"#)
+        #expect(
+            push(.v1, joinRef: "3", ref: "3", event: "phx_close", payload: "{}")
+                == #"{"topic":"room:1","event":"phx_close","ref":3,"payload":{}}"#)
     }
 
     @Test func versionOneHasExactlyFourMembers() throws {
@@ -80,7 +89,8 @@ import WireJSON
     @Test func whatIsWrittenStandsBehindWhatIsThere() {
         var output = Array("x".utf8)
         PhoenixWriter.appendPush(
-            .v2, joinRef: PhoenixWriter.null, ref: PhoenixWriter.null, topic: "t", event: "e", payload: "{}".utf8, to: &output)
+            .v2, joinRef: PhoenixWriter.null, ref: PhoenixWriter.null, topic: "t", event: "e", payload: "{}".utf8,
+            to: &output)
         #expect(String(decoding: output, as: UTF8.self) == #"x[null,null,"t","e",{}]"#)
     }
 

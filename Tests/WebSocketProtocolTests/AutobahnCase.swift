@@ -20,7 +20,10 @@ struct AutobahnCase: CustomTestStringConvertible {
     func played() -> [(how: String, seen: [Seen])] {
         let bytes = frames.encoded
         let limits = WebSocketLimits(maxFrameSize: 1 << 20, maxMessageSize: 1 << 20, maxFragments: 1 << 20)
-        var ways = [("at once", [bytes]), ("frame by frame", frames.map(\.encoded)), ("in pieces of 997", chop(bytes, into: 997))]
+        var ways = [
+            ("at once", [bytes]), ("frame by frame", frames.map(\.encoded)),
+            ("in pieces of 997", chop(bytes, into: 997)),
+        ]
         if bytes.count < 5000 { ways.append(("byte by byte", chop(bytes, into: 1))) }
         return ways.map { ($0.0, decode($0.1, limits: limits).seen) }
     }

@@ -5,31 +5,39 @@ import Testing
 /// permessage-deflate (RFC 7692): what is agreed on, which frames are compressed, and what they may become.
 @Suite struct CompressionTests {
     @Test(arguments: [
-        ("permessage-deflate", 15, ""), ("permessage-deflate; client_max_window_bits", 15, ""), ("PerMessage-Deflate", 15, ""),
+        ("permessage-deflate", 15, ""), ("permessage-deflate; client_max_window_bits", 15, ""),
+        ("PerMessage-Deflate", 15, ""),
         ("permessage-deflate; server_no_context_takeover; client_no_context_takeover", 15, ""),
         ("permessage-deflate;server_max_window_bits=9", 9, "; server_max_window_bits=9"),
         ("permessage-deflate; server_max_window_bits=\"12\"", 12, "; server_max_window_bits=12"),
-        ("permessage-deflate; server_max_window_bits=8, permessage-deflate", 15, ""), ("x-webkit-deflate-frame, permessage-deflate", 15, ""),
-        (" permessage-deflate ; client_max_window_bits = 10 ", 15, ""), ("permessage-deflate; unknown, permessage-deflate; client_max_window_bits", 15, ""),
+        ("permessage-deflate; server_max_window_bits=8, permessage-deflate", 15, ""),
+        ("x-webkit-deflate-frame, permessage-deflate", 15, ""),
+        (" permessage-deflate ; client_max_window_bits = 10 ", 15, ""),
+        ("permessage-deflate; unknown, permessage-deflate; client_max_window_bits", 15, ""),
     ])
     func offersThatAreAccepted(header: String, bits: Int, extra: String) {
         let agreed = PerMessageDeflate.negotiate([header])
         #expect(agreed?.serverWindowBits == bits)
-        #expect(agreed?.response == "permessage-deflate; server_no_context_takeover; client_no_context_takeover" + extra)
+        #expect(
+            agreed?.response == "permessage-deflate; server_no_context_takeover; client_no_context_takeover" + extra)
     }
 
     @Test(arguments: [
         "", "deflate", "permessage-deflat", "permessage-deflate; unknown", "permessage-deflate; server_max_window_bits",
-        "permessage-deflate; server_max_window_bits=8", "permessage-deflate; server_max_window_bits=7", "permessage-deflate; server_max_window_bits=16",
-        "permessage-deflate; server_max_window_bits=010", "permessage-deflate; server_max_window_bits=x", "permessage-deflate; client_max_window_bits=16",
-        "permessage-deflate; client_max_window_bits=0", "permessage-deflate; server_no_context_takeover=1", "permessage-deflate; client_no_context_takeover=x",
+        "permessage-deflate; server_max_window_bits=8", "permessage-deflate; server_max_window_bits=7",
+        "permessage-deflate; server_max_window_bits=16",
+        "permessage-deflate; server_max_window_bits=010", "permessage-deflate; server_max_window_bits=x",
+        "permessage-deflate; client_max_window_bits=16",
+        "permessage-deflate; client_max_window_bits=0", "permessage-deflate; server_no_context_takeover=1",
+        "permessage-deflate; client_no_context_takeover=x",
         "permessage-deflate; server_no_context_takeover; server_no_context_takeover",
     ])
     func offersThatAreDeclined(header: String) { #expect(PerMessageDeflate.negotiate([header]) == nil) }
 
     @Test func theFirstAcceptableLineCounts() {
         #expect(PerMessageDeflate.negotiate([]) == nil)
-        #expect(PerMessageDeflate.negotiate(["x", "permessage-deflate; server_max_window_bits=10"])?.serverWindowBits == 10)
+        #expect(
+            PerMessageDeflate.negotiate(["x", "permessage-deflate; server_max_window_bits=10"])?.serverWindowBits == 10)
     }
 
     private func seen(_ frames: [ClientFrame], allowed: Bool = true) -> [Seen] {
@@ -42,15 +50,27 @@ import Testing
     @Test func theFirstFrameOfAMessageIsMarked() {
         #expect(seen([ClientFrame(reserved: 4, opcode: 1, payload: [1, 2])]) == [.compressed([1, 2])])
         #expect(seen([ClientFrame(reserved: 4, opcode: 2, payload: [0xFF])]) == [.compressed([0xFF])])
-        #expect(seen([ClientFrame(isFinal: false, reserved: 4, opcode: 1, payload: [0xFF]), .bytes(9), .bytes(0, [2])]) == [.ping([]), .compressed([0xFF, 2])])
-        #expect(seen([ClientFrame(reserved: 4, opcode: 1, payload: [1]), .text("a")]) == [.compressed([1]), .text("a")])
+        #expect(
+            seen([ClientFrame(isFinal: false, reserved: 4, opcode: 1, payload: [0xFF]), .bytes(9), .bytes(0, [2])]) == [
+                .ping([]), .compressed([0xFF, 2]),
+            ])
+        #expect(
+            seen([ClientFrame(reserved: 4, opcode: 1, payload: [1]), .text("a")]) == [.compressed([1]), .text("a")])
     }
 
     @Test func noOtherFrameIs() {
-        #expect(seen([ClientFrame(isFinal: false, reserved: 4, opcode: 1), ClientFrame(reserved: 4, opcode: 0)]) == [.violation(1002)])
-        #expect(seen([ClientFrame(isFinal: false, opcode: 1), ClientFrame(reserved: 4, opcode: 0)]) == [.violation(1002)])
-        for opcode in [8, 9, 10] as [UInt8] { #expect(seen([ClientFrame(reserved: 4, opcode: opcode)]) == [.violation(1002)]) }
-        for reserved in [1, 2, 3, 5, 6, 7] as [UInt8] { #expect(seen([ClientFrame(reserved: reserved, opcode: 1)]) == [.violation(1002)]) }
+        #expect(
+            seen([ClientFrame(isFinal: false, reserved: 4, opcode: 1), ClientFrame(reserved: 4, opcode: 0)]) == [
+                .violation(1002)
+            ])
+        #expect(
+            seen([ClientFrame(isFinal: false, opcode: 1), ClientFrame(reserved: 4, opcode: 0)]) == [.violation(1002)])
+        for opcode in [8, 9, 10] as [UInt8] {
+            #expect(seen([ClientFrame(reserved: 4, opcode: opcode)]) == [.violation(1002)])
+        }
+        for reserved in [1, 2, 3, 5, 6, 7] as [UInt8] {
+            #expect(seen([ClientFrame(reserved: reserved, opcode: 1)]) == [.violation(1002)])
+        }
         #expect(seen([ClientFrame(reserved: 4, opcode: 1)], allowed: false) == [.violation(1002)])
     }
 
@@ -62,15 +82,20 @@ import Testing
         _ bytes: [UInt8], _ inflater: Inflater = Inflater(), limit: Int = 1 << 20, ratio: Int = 1000
     ) -> (result: Inflater.Result, text: [UInt8]?) {
         var text: [UInt8]?
-        let result = bytes.withUnsafeBytes { raw in inflater.inflate(raw, limit: limit, ratio: ratio) { text = Array($0) } }
+        let result = bytes.withUnsafeBytes { raw in
+            inflater.inflate(raw, limit: limit, ratio: ratio) { text = Array($0) }
+        }
         return (result, text)
     }
 
     @Test func theExamplesOfTheRFC() {
         #expect(inflated([0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00]).text == Array("Hello".utf8))
-        #expect(inflated([0x00, 0x05, 0x00, 0xFA, 0xFF, 0x48, 0x65, 0x6C, 0x6C, 0x6F, 0x00]).text == Array("Hello".utf8))
+        #expect(
+            inflated([0x00, 0x05, 0x00, 0xFA, 0xFF, 0x48, 0x65, 0x6C, 0x6C, 0x6F, 0x00]).text == Array("Hello".utf8))
         #expect(inflated([0xF3, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00, 0x00]).text == Array("Hello".utf8))
-        #expect(inflated([0xF2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xCA, 0xC9, 0xC9, 0x07, 0x00]).text == Array("Hello".utf8))
+        #expect(
+            inflated([0xF2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xCA, 0xC9, 0xC9, 0x07, 0x00]).text
+                == Array("Hello".utf8))
         #expect(inflated([0x00]).text == [])
     }
 
@@ -83,7 +108,10 @@ import Testing
             var parts: [[UInt8]] = []
             for _ in 0..<(1 + random.below(3)) {
                 let length = random.pick([0, 1, 100, 5000, 40_000])
-                parts.append(random.oneIn(2) ? [UInt8](repeating: 7, count: length) : (0..<(length / 10)).map { _ in UInt8(random.below(256)) })
+                parts.append(
+                    random.oneIn(2)
+                        ? [UInt8](repeating: 7, count: length)
+                        : (0..<(length / 10)).map { _ in UInt8(random.below(256)) })
             }
             let whole = parts.flatMap { $0 }
             let lists = parts.map { part -> UnsafeMutableRawBufferPointer in

@@ -14,7 +14,8 @@ enum Seen: Equatable {
 /// Gives `pieces` to a decoder, one after the other.
 /// - Parameter scratch: how much room there is for unmasking.
 func decode(
-    _ pieces: [[UInt8]], limits: WebSocketLimits = WebSocketLimits(), allowsCompression: Bool = false, scratch: Int = 1 << 20
+    _ pieces: [[UInt8]], limits: WebSocketLimits = WebSocketLimits(), allowsCompression: Bool = false,
+    scratch: Int = 1 << 20
 ) -> (seen: [Seen], isBetweenMessages: Bool) {
     var decoder = MessageDecoder(limits: limits, allowsCompression: allowsCompression)
     let room = UnsafeMutableRawBufferPointer.allocate(byteCount: scratch, alignment: 8)

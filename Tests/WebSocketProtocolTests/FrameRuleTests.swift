@@ -32,18 +32,29 @@ import Testing
 
     @Test func controlFramesAreShortAndWhole() {
         for opcode in [8, 9, 10] as [UInt8] {
-            #expect(decode([ClientFrame.bytes(opcode, [UInt8](repeating: 0x2A, count: 126)).encoded]).seen == [.violation(1002)])
-            #expect(decode([ClientFrame(opcode: opcode, payload: [], claimedLength: 65_536).encoded]).seen == [.violation(1002)])
+            #expect(
+                decode([ClientFrame.bytes(opcode, [UInt8](repeating: 0x2A, count: 126)).encoded]).seen == [
+                    .violation(1002)
+                ])
+            #expect(
+                decode([ClientFrame(opcode: opcode, payload: [], claimedLength: 65_536).encoded]).seen == [
+                    .violation(1002)
+                ])
             #expect(decode([ClientFrame.bytes(opcode, [], isFinal: false).encoded]).seen == [.violation(1002)])
         }
     }
 
     @Test func theRefusalDoesNotWaitForThePayload() {
         let headers: [[UInt8]] = [
-            ClientFrame(reserved: 1, opcode: 1, payload: [], claimedLength: 100).encoded, ClientFrame(opcode: 3, payload: [], claimedLength: 100).encoded,
-            ClientFrame(opcode: 0, payload: [], claimedLength: 100).encoded, ClientFrame(opcode: 2, payload: [], claimedLength: 70_000).encoded,
+            ClientFrame(reserved: 1, opcode: 1, payload: [], claimedLength: 100).encoded,
+            ClientFrame(opcode: 3, payload: [], claimedLength: 100).encoded,
+            ClientFrame(opcode: 0, payload: [], claimedLength: 100).encoded,
+            ClientFrame(opcode: 2, payload: [], claimedLength: 70_000).encoded,
         ]
-        #expect(headers.map { decode([$0]).seen } == [[.violation(1002)], [.violation(1002)], [.violation(1002)], [.violation(1009)]])
+        #expect(
+            headers.map { decode([$0]).seen } == [
+                [.violation(1002)], [.violation(1002)], [.violation(1002)], [.violation(1009)],
+            ])
     }
 
     @Test func betweenMessagesIsKnown() {
@@ -59,7 +70,8 @@ import Testing
         var decoder = MessageDecoder(limits: WebSocketLimits())
         ClientFrame(opcode: 1, payload: [], mask: nil).encoded.withUnsafeBytes { input in
             var offset = 0
-            guard case .violation(let violation) = decoder.next(input, &offset, scratch: .init(start: nil, count: 0)) else {
+            guard case .violation(let violation) = decoder.next(input, &offset, scratch: .init(start: nil, count: 0))
+            else {
                 Issue.record("It was taken")
                 return
             }

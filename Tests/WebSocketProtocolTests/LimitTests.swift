@@ -8,7 +8,8 @@ import Testing
 
     private func frames(_ sizes: [Int]) -> [UInt8] {
         sizes.enumerated().flatMap { index, size in
-            ClientFrame.bytes(index == 0 ? 2 : 0, [UInt8](repeating: 1, count: size), isFinal: index == sizes.count - 1).encoded
+            ClientFrame.bytes(index == 0 ? 2 : 0, [UInt8](repeating: 1, count: size), isFinal: index == sizes.count - 1)
+                .encoded
         }
     }
 

@@ -33,7 +33,8 @@ import Testing
         let expected = bytes.enumerated().map { $1 ^ [1, 2, 3, 4][$0 % 4] }
         bytes.withUnsafeMutableBytes { buffer in
             let key = [UInt8](1...4).withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) }
-            Masking.unmask(UnsafeRawPointer(buffer.baseAddress!), to: buffer.baseAddress!, count: buffer.count, key: key)
+            Masking.unmask(
+                UnsafeRawPointer(buffer.baseAddress!), to: buffer.baseAddress!, count: buffer.count, key: key)
         }
         #expect(bytes == expected)
     }

@@ -6,7 +6,8 @@ import Testing
 @Suite struct SplitTests {
     /// Short inputs: all ways to cut them.
     @Test(arguments: [
-        [ClientFrame.bytes(9)], [.text("Hé")], [.text("H", isFinal: false), .bytes(0, [0x69])], [.close(1000)], [.text(""), .bytes(0xA)],
+        [ClientFrame.bytes(9)], [.text("Hé")], [.text("H", isFinal: false), .bytes(0, [0x69])], [.close(1000)],
+        [.text(""), .bytes(0xA)],
     ])
     func everyWayToCutAShortInput(frames: [ClientFrame]) {
         let bytes = frames.encoded
@@ -21,8 +22,14 @@ import Testing
     }
 
     static let mixed: [[ClientFrame]] = [
-        [.text("größer", isFinal: false), .bytes(9, [1, 2, 3]), .bytes(0, Array("€ 😀".utf8), isFinal: false), .bytes(0xA), .bytes(0, [0x21])],
-        [.bytes(2, [0xFF, 0x00, 0xFE]), .text("x"), .bytes(9), .bytes(2, [], isFinal: false), .bytes(0, [7]), .close(1001, Array("bye".utf8))],
+        [
+            .text("größer", isFinal: false), .bytes(9, [1, 2, 3]), .bytes(0, Array("€ 😀".utf8), isFinal: false),
+            .bytes(0xA), .bytes(0, [0x21]),
+        ],
+        [
+            .bytes(2, [0xFF, 0x00, 0xFE]), .text("x"), .bytes(9), .bytes(2, [], isFinal: false), .bytes(0, [7]),
+            .close(1001, Array("bye".utf8)),
+        ],
         [.bytes(2, [UInt8](repeating: 5, count: 126)), .text("a")],
         [ClientFrame(opcode: 1, payload: Array("mask".utf8), mask: [0, 0, 0, 0]), .text("and")],
         [.text("ok"), ClientFrame(reserved: 4, opcode: 1), .text("never")],
@@ -66,7 +73,8 @@ import Testing
     /// Writes a message in some fragments with control frames between.
     private func append(_ bytes: inout [UInt8], _ expected: inout [Seen], _ random: inout SeededGenerator) {
         let isText = random.oneIn(2)
-        let length = random.oneIn(12) ? random.pick([65_535, 65_536]) : random.pick([0, 1, 7, 124, 125, 126, 127, 128, 1000])
+        let length =
+            random.oneIn(12) ? random.pick([65_535, 65_536]) : random.pick([0, 1, 7, 124, 125, 126, 127, 128, 1000])
         var payload: [UInt8] = []
         while payload.count < length {
             if !isText {

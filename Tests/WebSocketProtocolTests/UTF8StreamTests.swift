@@ -39,7 +39,9 @@ import Testing
             let bytes = Array(String(scalar).utf8)
             for end in 1...bytes.count {
                 let result = judged(bytes[..<end].map { [$0] })
-                if !result.isValid || result.isComplete != (end == bytes.count) { Issue.record("U+\(String(value, radix: 16))") }
+                if !result.isValid || result.isComplete != (end == bytes.count) {
+                    Issue.record("U+\(String(value, radix: 16))")
+                }
             }
         }
     }

@@ -92,7 +92,9 @@ struct JSONGenerator {
     mutating func randomScalar() -> Character {
         while true {
             let value = random.pick([0x80, 0x800, 0x10000, 0x110000])
-            if let scalar = Unicode.Scalar(UInt32(random.below(value))), scalar.value >= 0x20, scalar != "\"", scalar != "\\" {
+            if let scalar = Unicode.Scalar(UInt32(random.below(value))), scalar.value >= 0x20, scalar != "\"",
+                scalar != "\\"
+            {
                 return Character(scalar)
             }
         }

@@ -37,9 +37,11 @@ import Testing
     }
 
     @Test(arguments: [
-        (0.0, "0"), (1.0, "1"), (-1.0, "-1"), (0.5, "0.5"), (1.2344, "1.234"), (1.2356, "1.236"), (-0.001, "-0.001"), (0.0004, "0"),
+        (0.0, "0"), (1.0, "1"), (-1.0, "-1"), (0.5, "0.5"), (1.2344, "1.234"), (1.2356, "1.236"), (-0.001, "-0.001"),
+        (0.0004, "0"),
         (99.9996, "100"), (1234567.891, "1234567.891"), (1e14, "100000000000000"), (1e15, "null"), (-1e300, "null"),
-        (Double.infinity, "null"), (-Double.infinity, "null"), (Double.nan, "null"), (Double.leastNonzeroMagnitude, "0"),
+        (Double.infinity, "null"), (-Double.infinity, "null"), (Double.nan, "null"),
+        (Double.leastNonzeroMagnitude, "0"),
     ])
     func numbersHaveAtMostThreeDecimals(number: Double, expected: String) {
         #expect(written { $0.member("n", number) } == "{\"n\":\(expected)}")
@@ -66,7 +68,9 @@ import Testing
         let tree = write(&generator, &writer, depth: 0)
         let read = try JSONSerialization.jsonObject(with: Data(writer.bytes), options: [.fragmentsAllowed])
         #expect(complaint(writer.bytes) == nil)
-        #expect(NSDictionary(dictionary: ["x": read]) == NSDictionary(dictionary: ["x": tree]), "seed \(seed): \(shown(writer.bytes))")
+        #expect(
+            NSDictionary(dictionary: ["x": read]) == NSDictionary(dictionary: ["x": tree]),
+            "seed \(seed): \(shown(writer.bytes))")
     }
 
     private func write(_ generator: inout JSONGenerator, _ writer: inout JSONWriter, depth: Int) -> Any {

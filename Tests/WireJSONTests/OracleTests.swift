@@ -54,7 +54,8 @@ import Testing
         let digits = text.split { !($0 >= 0x30 && $0 <= 0x39) }
         return digits.contains { $0.count > 15 }
             || text.indices.contains { index in
-                text[index] | 0x20 == UInt8(ascii: "e") && text[(index + 1)...].prefix(4).count { $0 >= 0x30 && $0 <= 0x39 } > 2
+                text[index] | 0x20 == UInt8(ascii: "e")
+                    && text[(index + 1)...].prefix(4).count { $0 >= 0x30 && $0 <= 0x39 } > 2
             }
     }
 
@@ -105,7 +106,8 @@ import Testing
     func soupOfTokensIsTakenOrRefusedAlike(seed: Int) {
         var random = SeededGenerator(seed)
         let tokens = [
-            "{", "}", "[", "]", ",", ":", "\"a\"", "1", "-", "0", ".5", "e1", "true", "nul", "null", " ", "\n", "\"", "\\", "01",
+            "{", "}", "[", "]", ",", ":", "\"a\"", "1", "-", "0", ".5", "e1", "true", "nul", "null", " ", "\n", "\"",
+            "\\", "01",
             "1.", "+1", "\"\\u12\"", "\"\\x\"", "//", "'a'", "NaN", "\u{7F}", "\u{A0}", "\u{FEFF}",
         ]
         for _ in 0..<100 {

@@ -16,7 +16,9 @@ public enum Name {
     /// Whether a sender may give its message this event name: the protocols' own events are reserved, and a name that
     /// starts or ends with a space would not survive an event stream.
     public static func isValidEvent(_ text: String) -> Bool {
-        guard isValid(text), text.utf8.first != 0x20, text.utf8.last != 0x20, !text.hasPrefix("phx_"), !text.hasPrefix("chan_reply_") else {
+        guard isValid(text), text.utf8.first != 0x20, text.utf8.last != 0x20, !text.hasPrefix("phx_"),
+            !text.hasPrefix("chan_reply_")
+        else {
             return false
         }
         return !reservedEvents.contains(text)

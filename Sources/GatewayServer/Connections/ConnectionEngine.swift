@@ -290,7 +290,9 @@ class ConnectionEngine {
 
     private func release(_ topic: String, _ handle: SessionHandle, leaving: Bool) {
         let now = loop.now
-        if handle.session.withLock({ $0.release(topic, leaving: leaving, now: now) }) { gateway.topics.reconcile(topic, handle) }
+        if handle.session.withLock({ $0.release(topic, leaving: leaving, now: now) }) {
+            gateway.topics.reconcile(topic, handle)
+        }
     }
 
     /// The envelope of an event that has no place in the log (contract §3).

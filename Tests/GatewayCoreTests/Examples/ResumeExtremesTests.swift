@@ -17,7 +17,9 @@ import Testing
     @Test func enormousNumbersFromAClientAreNoPlace() async {
         await #expect(processExitsWith: .success) {
             let session = Session(epoch: Epoch(7), now: .zero)
-            for text in ["9223372036854775807", "7-9223372036854775807", "9223372036854775806", "7-9223372036854775806"] {
+            for text in [
+                "9223372036854775807", "7-9223372036854775807", "9223372036854775806", "7-9223372036854775806",
+            ] {
                 precondition(session.place(for: ResumePoint(text: text)).reason != nil)
             }
         }

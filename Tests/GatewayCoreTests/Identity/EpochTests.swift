@@ -30,7 +30,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["", "-", "-1", "+1", " 1", "1 ", "a_b", "ä", "3w5e11264sgsg", "00000000000000", "zzzzzzzzzzzzz", "1.5"])
+    @Test(arguments: [
+        "", "-", "-1", "+1", " 1", "1 ", "a_b", "ä", "3w5e11264sgsg", "00000000000000", "zzzzzzzzzzzzz", "1.5",
+    ])
     func whatIsNoEpoch(text: String) {
         #expect(Epoch(text) == nil)
     }

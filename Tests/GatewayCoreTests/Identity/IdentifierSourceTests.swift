@@ -69,9 +69,13 @@ import Testing
         var source = Self.source(5)
         var seen = [Set<UInt8>](repeating: [], count: 36)
         for _ in 0..<400 {
-            for (index, byte) in source.uuid(at: Timestamp(milliseconds: 0)).utf8.enumerated() { seen[index].insert(byte) }
+            for (index, byte) in source.uuid(at: Timestamp(milliseconds: 0)).utf8.enumerated() {
+                seen[index].insert(byte)
+            }
         }
-        for index in [15, 16, 17] + Array(20...22) + Array(24...35) { #expect(seen[index].count == 16, "digit \(index)") }
+        for index in [15, 16, 17] + Array(20...22) + Array(24...35) {
+            #expect(seen[index].count == 16, "digit \(index)")
+        }
         #expect(seen[19].count == 4)
     }
 

@@ -4,7 +4,9 @@ import Testing
 
 /// Client ids, topics and event names.
 @Suite struct NamesTests {
-    @Test(arguments: ["a", "Z", "0", ".", "_", "-", ":", "@", "user123", "a.b_c-d:e@f", String(repeating: "x", count: 128)])
+    @Test(arguments: [
+        "a", "Z", "0", ".", "_", "-", ":", "@", "user123", "a.b_c-d:e@f", String(repeating: "x", count: 128),
+    ])
     func clientIDs(text: String) {
         #expect(ClientID(text)?.text == text)
         #expect(ClientID(text)?.description == text)

@@ -4,17 +4,17 @@ import Testing
 /// switch and every resume, unless a signal explains it. Each seed is one life of a client; a failure prints its seed and
 /// the events that led to it.
 @Suite struct InterleavingTests {
-    @Test(arguments: 0..<12000)
+    @Test(arguments: 0..<2000)
     func receiptsAreInOrderWithoutHolesOrRepeats(seed: Int) {
         check(seed, [.delivery, .state, .wake])
     }
 
-    @Test(arguments: 0..<12000)
+    @Test(arguments: 0..<400)
     func durableMessagesToAnAbsentClientAreDeliveredOrRefused(seed: Int) {
         check(seed, [.durable])
     }
 
-    @Test(arguments: 0..<12000)
+    @Test(arguments: 0..<200)
     func aQueueRefusesOnlyWhenItIsFull(seed: Int) {
         check(seed, [.room])
     }

@@ -40,7 +40,8 @@ extension Simulation {
         case 6: return .afterSequence(random.below(end + 1) - 1)
         case 7: return random.oneIn(2) ? .afterSequence(end + random.below(3)) : .automatic
         case 8: return .automatic
-        case 9: return random.oneIn(2) ? .foreign : .after(EventID(epoch: random.pick(epochs), sequence: random.below(9)))
+        case 9:
+            return random.oneIn(2) ? .foreign : .after(EventID(epoch: random.pick(epochs), sequence: random.below(9)))
         default: return .none
         }
     }
@@ -59,7 +60,8 @@ extension Simulation {
         note(
             "\(promoting ? "promote" : "connect") \(reader.name)\(request.isIndependent ? " independent" : "")"
                 + "\(request.carriesAll ? "" : " partial") \(request.resume) -> \(attachment.reason?.rawValue ?? "recovered"),"
-                + " replays \(attachment.replayed), next \(attachment.nextSequence)\(attachment.isActive ? "" : ", standby")")
+                + " replays \(attachment.replayed), next \(attachment.nextSequence)\(attachment.isActive ? "" : ", standby")"
+        )
         hadConnections = true
         missedMessages = false
 
@@ -67,12 +69,12 @@ extension Simulation {
             report(.delivery, "says \(attachment.reason as Any?) where \(wanted.reason as Any?) is right")
         }
         if attachment.nextSequence != ledger.next { report(.delivery, "says next \(attachment.nextSequence)") }
-        if wanted.reason == nil || wanted.reason == .trimmed && wanted.sequence > 0 {
+        if wanted.reason == nil {
             reader.wanted = wanted.sequence
             reader.floor = wanted.sequence
-            // Who resumes from a place that it cannot have had says that it has everything before.
-            ledger.excuse(0..<wanted.sequence, .claimed)
         }
+        // Who resumes from a place that it cannot have had says that it has everything before.
+        if wanted.reason == nil || wanted.reason == .trimmed { ledger.excuse(0..<wanted.sequence, .claimed) }
         let cursor = session.cursors.first { $0.connection == request.connection }
         let takesOver = cursor?.notice
         if attachment.isActive {
@@ -96,7 +98,8 @@ extension Simulation {
             resumer = (reader.id, wanted.sequence, request.resume == .automatic && ledger.acknowledged == 0)
         }
         readers.append(reader)
-        roles[reader.id] = takesOver == nil && attachment.isActive ? (request.isIndependent ? .independent : .active) : .standby
+        roles[reader.id] =
+            takesOver == nil && attachment.isActive ? (request.isIndependent ? .independent : .active) : .standby
         collectWakes()
     }
 
@@ -128,14 +131,19 @@ extension Simulation {
             if start != wanted { report(.delivery, "starts at \(start), not at \(wanted), although it is there") }
             return
         }
-        guard start >= oldest, start <= ledger.next else { return report(.delivery, "starts at \(start), outside the log") }
-        if start < ledger.next, !ledger.entries[start].message.isDurable || reason != .trimmed && start < ledger.acknowledged {
+        guard start >= oldest, start <= ledger.next else {
+            return report(.delivery, "starts at \(start), outside the log")
+        }
+        if start < ledger.next,
+            !ledger.entries[start].message.isDurable || reason != .trimmed && start < ledger.acknowledged
+        {
             report(.delivery, "starts at \(start), which the client does not need")
         }
         for sequence in oldest..<start where ledger.entries[sequence].message.isDurable {
             let mayMiss =
                 reason == .epoch
-                ? sequence < ledger.acknowledged : ledger.mayBeDone(sequence, now: acknowledgesSince ?? now, grace: limits.unackedGrace)
+                ? sequence < ledger.acknowledged
+                : ledger.mayBeDone(sequence, now: acknowledgesSince ?? now, grace: limits.unackedGrace)
             if !mayMiss { report(.durable, "starts at \(start), behind \(sequence), which is durable and not done") }
         }
     }

@@ -29,7 +29,9 @@ extension Simulation {
 
     private mutating func checkCursors() {
         let session = subject.session
-        if session.cursors.count != readers.count(where: { !$0.isExpelled }) { report(.state, "\(session.cursors.count) cursors") }
+        if session.cursors.count != readers.count(where: { !$0.isExpelled }) {
+            report(.state, "\(session.cursors.count) cursors")
+        }
         for cursor in session.cursors {
             guard let reader = readers.first(where: { $0.id == cursor.connection }) else {
                 report(.state, "a cursor without a connection")
@@ -57,7 +59,9 @@ extension Simulation {
     private mutating func checkLog() {
         let session = subject.session
         if session.log.next != ledger.next { report(.state, "the log ends at \(session.log.next), not \(ledger.next)") }
-        if session.log.oldest < lastOldest { report(.state, "the log begins at \(session.log.oldest), was \(lastOldest)") }
+        if session.log.oldest < lastOldest {
+            report(.state, "the log begins at \(session.log.oldest), was \(lastOldest)")
+        }
         if session.log.bytes != session.bytes(from: session.log.oldest) { report(.state, "the log counts bytes wrong") }
         // What waits for a slow reader is bounded by the two together; durable messages may come on top within their own.
         let mostMessages = limits.logMessages + 2 * limits.offlineMessages
@@ -71,7 +75,9 @@ extension Simulation {
         if let missing = ledger.firstMissing(before: session.delivered) {
             report(.state, "delivered is \(session.delivered), but nobody has got \(missing)")
         }
-        if session.acknowledged > session.delivered || session.done > session.log.next || session.acknowledged > session.log.next {
+        if session.acknowledged > session.delivered || session.done > session.log.next
+            || session.acknowledged > session.log.next
+        {
             report(.state, "done \(session.done), acknowledged \(session.acknowledged), delivered \(session.delivered)")
         }
         lastOldest = session.log.oldest

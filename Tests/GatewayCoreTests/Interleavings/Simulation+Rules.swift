@@ -11,7 +11,9 @@ extension Simulation {
         if sequence < reader.floor { report(.delivery, "\(reader.name) gets \(sequence) again") }
         let message = ledger.entries[sequence].message
         if delivery.message !== message { report(.delivery, "delivers another message as \(sequence)") }
-        if delivery.isExpired != (message.expiresAt <= now) { report(.delivery, "is wrong about the age of \(sequence)") }
+        if delivery.isExpired != (message.expiresAt <= now) {
+            report(.delivery, "is wrong about the age of \(sequence)")
+        }
         if delivery.isExpired { ledger.excuse(sequence..<(sequence + 1), .told) }
         readers[index].next = sequence + 1
         readers[index].floor = sequence + 1
@@ -21,7 +23,9 @@ extension Simulation {
     mutating func checkResult(_ result: Session.TakeResult, _ index: Int, stalled: Bool, took: Int) {
         let reader = readers[index]
         if reader.isOverrun, reader.next != nil {
-            guard case .fellBehind = result else { return report(.delivery, "\(reader.name) lacks a message and is not told") }
+            guard case .fellBehind = result else {
+                return report(.delivery, "\(reader.name) lacks a message and is not told")
+            }
             return close(index)
         }
         switch result {
@@ -91,7 +95,9 @@ extension Simulation {
         if notice.reason == .resumed, let resumer, !resumer.isAutomatic {
             // The client named the place; it may be further on only where everything before has come by the others.
             guard resumer.id == reader.id else { return }
-            if start < resumer.start { report(.delivery, "\(reader.name) resumes at \(start) instead of \(resumer.start)") }
+            if start < resumer.start {
+                report(.delivery, "\(reader.name) resumes at \(start) instead of \(resumer.start)")
+            }
             if start > resumer.start, let missing = ledger.firstMissing(before: start) {
                 report(.delivery, "\(reader.name) resumes at \(start), but nobody has got \(missing)")
             }
@@ -121,7 +127,9 @@ extension Simulation {
             let entry = ledger.entries[sequence]
             if now - entry.message.acceptedAt >= limits.offlineAge || entry.message.expiresAt <= now {
                 ledger.excuse(sequence..<(sequence + 1), .told)
-            } else if entry.message.isDurable, !ledger.mayBeDone(sequence, now: acknowledgesSince ?? now, grace: limits.unackedGrace) {
+            } else if entry.message.isDurable,
+                !ledger.mayBeDone(sequence, now: acknowledgesSince ?? now, grace: limits.unackedGrace)
+            {
                 report(.durable, "forgets \(sequence), which is durable and not done")
             }
         }
@@ -151,7 +159,9 @@ extension Simulation {
     private mutating func settle() {
         var rounds = 0
         while finding == nil {
-            if let index = readers.firstIndex(where: { !$0.underWay.isEmpty || $0.reportedBefore < $0.flushedBefore && $0.carriesAll && !$0.isExpelled }) {
+            if let index = readers.firstIndex(where: {
+                !$0.underWay.isEmpty || $0.reportedBefore < $0.flushedBefore && $0.carriesAll && !$0.isExpelled
+            }) {
                 kernelTakes(index, readers[index].underWay.count)
                 reportFlush(index)
             } else if let index = readers.firstIndex(where: \.mustTake) {

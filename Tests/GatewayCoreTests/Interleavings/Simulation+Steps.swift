@@ -51,7 +51,9 @@ extension Simulation {
         let before = (count: session.log.count, bytes: session.log.bytes, oldest: session.log.oldest)
         let waiting = ledger.waiting(from: max(session.delivered, before.oldest))
         let result = subject.append(message, limits: limits, now: now, wakes: &wakes)
-        note("publish \(message.id)\(isDurable ? "!" : "") \(message.cost)\(wish.map { ">\($0.name)" } ?? "") -> \(result)")
+        note(
+            "publish \(message.id)\(isDurable ? "!" : "") \(message.cost)\(wish.map { ">\($0.name)" } ?? "") -> \(result)"
+        )
         switch result {
         case .full:
             let mayRefuse =
@@ -119,7 +121,8 @@ extension Simulation {
         let reader = readers[index]
         guard reader.carriesAll, !reader.isExpelled, reader.reportedBefore < reader.flushedBefore else { return }
         ledger.reported(
-            reader.reportedBefore..<reader.flushedBefore, at: now, inTurnBy: reader.isInTurn ? reader.transport : nil, era: era)
+            reader.reportedBefore..<reader.flushedBefore, at: now, inTurnBy: reader.isInTurn ? reader.transport : nil,
+            era: era)
         ledger.delivered = max(ledger.delivered, reader.flushedBefore)
         readers[index].reportedBefore = reader.flushedBefore
     }
@@ -180,7 +183,9 @@ extension Simulation {
         collectWakes()
         if isDue != (session.handover == nil) { report(.wake, "a switch is hurried at the wrong time") }
         for index in readers.indices where !session.cursors.contains(where: { $0.connection == readers[index].id }) {
-            if !isDue || readers[index].underWay.isEmpty && readers[index].reportedBefore == readers[index].flushedBefore {
+            if !isDue
+                || readers[index].underWay.isEmpty && readers[index].reportedBefore == readers[index].flushedBefore
+            {
                 report(.delivery, "\(readers[index].name) loses its place and held nothing up")
             }
             readers[index].isExpelled = true

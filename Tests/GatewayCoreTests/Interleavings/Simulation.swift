@@ -102,7 +102,8 @@ struct Simulation {
         var again = Simulation(seed: seed, fault: fault, rules: rules, isTracing: true)
         let finding = again.run()
         let events = again.journal.events.suffix(60).joined(separator: "\n")
-        return "seed \(seed), \(finding.map { "\($0.rule): \($0.text)" } ?? "not found again")\n\(again.limits)\n\(events)"
+        return
+            "seed \(seed), \(finding.map { "\($0.rule): \($0.text)" } ?? "not found again")\n\(again.limits)\n\(events)"
     }
 
     func report(_ rule: Rule, _ text: @autoclosure () -> String) {

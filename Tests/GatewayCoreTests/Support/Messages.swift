@@ -13,7 +13,8 @@ extension Message {
         tail.writeRepeatingByte(UInt8(ascii: "x"), count: max(0, size - 128 - tail.readableBytes - 2))
         tail.writeString("\"}")
         return Message(
-            tail: tail, idOffset: start.utf8.count, idLength: id.utf8.count, topic: topic, event: nil, priority: .normal,
+            tail: tail, idOffset: start.utf8.count, idLength: id.utf8.count, topic: topic, event: nil,
+            priority: .normal,
             isDurable: isDurable, transport: transport, acceptedAt: acceptedAt, expiresAt: expiresAt)
     }
 }

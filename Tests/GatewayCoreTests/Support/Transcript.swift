@@ -58,7 +58,8 @@ struct Transcript {
     private mutating func run(_ words: [String]) -> String {
         let outcome = perform(words[0], Array(words.dropFirst()))
         let woken = wakes.takeAll().map { names[$0.slot] }
-        return woken.isEmpty ? outcome : outcome + (outcome.isEmpty ? "" : "; ") + "wakes " + woken.joined(separator: " ")
+        return woken.isEmpty
+            ? outcome : outcome + (outcome.isEmpty ? "" : "; ") + "wakes " + woken.joined(separator: " ")
     }
 
     private mutating func perform(_ command: String, _ words: [String]) -> String {
@@ -89,7 +90,8 @@ struct Transcript {
             }
             return "acknowledged \(session.acknowledged)"
         case "claim": return "\(session.claim(words[0], limits: limits))"
-        case "release": return session.release(words[0], leaving: words.contains("leaving"), now: now) ? "ended" : "stays"
+        case "release":
+            return session.release(words[0], leaving: words.contains("leaving"), now: now) ? "ended" : "stays"
         case "orphans":
             let ended = session.endOrphans(now: now, limits: limits)
             return ended.isEmpty ? "none" : ended.joined(separator: " ")
@@ -184,8 +186,12 @@ extension Transcript {
         outcome += attachment.reason?.rawValue ?? "recovered"
         outcome += ", replays \(attachment.replayed), next \(attachment.nextSequence)"
         if !attachment.isActive { outcome += ", standby" }
-        if !attachment.inheritedTopics.isEmpty { outcome += ", inherits \(attachment.inheritedTopics.joined(separator: " "))" }
-        if !attachment.abandonedTopics.isEmpty { outcome += ", abandons \(attachment.abandonedTopics.joined(separator: " "))" }
+        if !attachment.inheritedTopics.isEmpty {
+            outcome += ", inherits \(attachment.inheritedTopics.joined(separator: " "))"
+        }
+        if !attachment.abandonedTopics.isEmpty {
+            outcome += ", abandons \(attachment.abandonedTopics.joined(separator: " "))"
+        }
         return outcome
     }
 

@@ -8,7 +8,8 @@ import Testing
 extension InProcess {
     struct DirectSocketTests {
         @Test(.timeLimit(.minutes(1)), arguments: 0..<8)
-        func `what a full kernel buffer cuts off is sent on without loss, repeat or reordering`(seed: Int) async throws {
+        func `what a full kernel buffer cuts off is sent on without loss, repeat or reordering`(seed: Int) async throws
+        {
             // Small enough to cut off inside large pieces, and large enough to cut off behind them.
             try await Self.withSender(kernelBuffer: [4096, 16_384, 40_000, 60_000][seed % 4]) { sender, peer in
                 var random = SeededGenerator(seed)

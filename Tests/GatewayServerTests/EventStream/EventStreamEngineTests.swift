@@ -159,7 +159,9 @@ extension InProcess {
         }
 
         @Test(.timeLimit(.minutes(1)))
-        func `a drain writes what was published, in order, in bounded pieces, and tells an expired one as a gap`() async throws {
+        func `a drain writes what was published, in order, in bounded pieces, and tells an expired one as a gap`()
+            async throws
+        {
             let findings = Findings()
             try await withGateway { gateway in
                 let (_, bytes) = try await Self.written(gateway) { engine in

@@ -9,7 +9,8 @@ struct OriginPolicyTests {
     private static let loopback = ["127.0.0.1", "::1"]
 
     private func decide(
-        _ origin: String?, host: String? = "gateway.example:4000", allowed: [String] = [], hosts: [String] = ["0.0.0.0"],
+        _ origin: String?, host: String? = "gateway.example:4000", allowed: [String] = [],
+        hosts: [String] = ["0.0.0.0"],
         publicHost: String? = nil
     ) -> OriginPolicy.Decision {
         var headers = HTTPHeaders()
@@ -97,7 +98,8 @@ struct OriginPolicyTests {
         for origin in ["https://app.example", "https://APP.example", "http://dev.example:3000", "null"] {
             #expect(decide(origin, allowed: allowed) == .allowed(origin))
         }
-        for origin in ["http://app.example", "https://app.example:8443", "http://dev.example", "https://x.app.example"] {
+        for origin in ["http://app.example", "https://app.example:8443", "http://dev.example", "https://x.app.example"]
+        {
             #expect(decide(origin, allowed: allowed) == .refused)
         }
     }

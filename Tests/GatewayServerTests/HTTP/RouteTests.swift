@@ -7,7 +7,8 @@ struct RouteTests {
         "a route takes an exact type, or every type with its beginning",
         arguments: [
             ("echo", "echo", true), ("echo", "Echo", false), ("echo", "echo2", false), ("echo", "ech", false),
-            ("echo", "", false), ("*", "anything", true), ("*", "", true), ("*", "*", true), ("chat.*", "chat.room", true),
+            ("echo", "", false), ("*", "anything", true), ("*", "", true), ("*", "*", true),
+            ("chat.*", "chat.room", true),
             ("chat.*", "chat.", true), ("chat.*", "chat", false), ("chat.*", "chatty", false), ("chat*", "chat", true),
             ("chat*", "chatty", true), ("é*", "éa", true), ("a*b", "a*b", true), ("a*b", "axb", false), ("", "", true),
             ("", "a", false), ("**", "*a", true), ("**", "a", false),

@@ -31,7 +31,8 @@ extension InProcess {
                             for number in 0..<(Self.messages / 2) {
                                 let padding = String(repeating: "x", count: number % 9 == 0 ? 9000 : 20)
                                 let outcome = try gateway.publish(
-                                    "{\"client_ids\":[\(list)],\"data\":{\"n\":\(number * 2 + publisher),\"x\":\"\(padding)\"}}")
+                                    "{\"client_ids\":[\(list)],\"data\":{\"n\":\(number * 2 + publisher),\"x\":\"\(padding)\"}}"
+                                )
                                 #expect(outcome.delivered + outcome.queued == Self.clients)
                                 await Task.yield()
                             }

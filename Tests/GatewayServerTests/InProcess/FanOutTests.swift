@@ -79,7 +79,8 @@ extension InProcess {
                             // Small ones, and some that are shared instead of copied.
                             let padding = String(repeating: "x", count: number % 10 == 9 ? 9000 : 10)
                             let outcome = try gateway.publish(
-                                "{\"topic\":\"\(topic)\",\"data\":{\"n\":\(publisher * 1000 + number),\"x\":\"\(padding)\"}}")
+                                "{\"topic\":\"\(topic)\",\"data\":{\"n\":\(publisher * 1000 + number),\"x\":\"\(padding)\"}}"
+                            )
                             #expect(outcome.delivered == 100)
                             #expect(outcome.results.count == 100)
                             if number % 7 == 0 { await Task.yield() }
@@ -97,7 +98,8 @@ extension InProcess {
             #expect(first.map(\.sequence) == Array(0..<total))
             for publisher in 0..<publishers {
                 let own = first.map(\.number).filter { $0 / 1000 == publisher }
-                #expect(own == (0..<perPublisher).map { publisher * 1000 + $0 }, "a publisher's messages keep their order")
+                #expect(
+                    own == (0..<perPublisher).map { publisher * 1000 + $0 }, "a publisher's messages keep their order")
             }
             for (client, list) in lists.enumerated() where list != first {
                 Issue.record("client \(client) saw another order: \(list.map(\.number)), not \(first.map(\.number))")

@@ -60,7 +60,9 @@ extension InProcess {
             }
             var start = 0
             for cut in cuts {
-                _ = bytes[start..<cut].withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
+                _ = bytes[start..<cut].withUnsafeBytes {
+                    send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
+                }
                 start = cut
                 sched_yield()
             }

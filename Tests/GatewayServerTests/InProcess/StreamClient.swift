@@ -101,7 +101,8 @@ final class StreamClient {
     /// Sends a frame; its mask is zero, which leaves the payload as it is.
     private func sendFrame(_ opcode: UInt8, _ text: String) {
         let payload = Array(text.utf8)
-        let length = payload.count < 126
+        let length =
+            payload.count < 126
             ? [0x80 | UInt8(payload.count)] : [0xFE, UInt8(payload.count >> 8), UInt8(payload.count & 0xFF)]
         send([0x80 | opcode] + length + [0, 0, 0, 0] + payload)
     }

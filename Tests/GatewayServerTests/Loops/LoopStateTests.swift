@@ -93,7 +93,8 @@ extension InProcess {
                     }
                     var all: Set<ObjectIdentifier> = []
                     loop.forEachMember { all.insert(ObjectIdentifier($0)) }
-                    findings.expect(all == Set(present.map(ObjectIdentifier.init)), "forEachMember sees all and only them")
+                    findings.expect(
+                        all == Set(present.map(ObjectIdentifier.init)), "forEachMember sees all and only them")
                     // Late wakes for everyone that ever was reach those that are, once each.
                     let ids = Array(owners.keys)
                     for start in stride(from: 0, to: ids.count, by: 100) {
@@ -156,7 +157,8 @@ extension InProcess {
         }
 
         @Test(.timeLimit(.minutes(1)))
-        func `wakes of one event leave once it is over; that of its own connection is told to the caller`() async throws {
+        func `wakes of one event leave once it is over; that of its own connection is told to the caller`() async throws
+        {
             try await withGateway { gateway in
                 let record = ProbeRecord()
                 let findings = Findings()

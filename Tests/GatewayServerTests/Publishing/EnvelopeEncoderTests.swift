@@ -81,7 +81,9 @@ struct EnvelopeEncoderTests {
     func `whatever JSON comes in goes out on one line with the same meaning`(seed: Int) throws {
         var random = SeededGenerator(seed)
         let data = RandomJSON(seed: seed)
-        let type = random.pick([#""chat""#, #""a\"b\\\n""#, #""\u00e9é😀""#, "\"" + String(repeating: "t", count: 255) + "\""])
+        let type = random.pick([
+            #""chat""#, #""a\"b\\\n""#, #""\u00e9é😀""#, "\"" + String(repeating: "t", count: 255) + "\"",
+        ])
         let space = random.pick(["", " ", "\n", "\r\n"])
         let body = "{\(space)\"type\":\(space)\(type),\"data\"\(space):\(data.text)\(space)}"
         try reading(body) { request in

@@ -13,7 +13,8 @@ struct IdempotencyLedgerTests {
         _ ledger: IdempotencyLedger, sender: String = "a", id: String, at seconds: Int64 = 0, answer: String = "x"
     ) throws -> (isNew: Bool, answer: String) {
         var isNew = false
-        let given = try ledger.once(sender: sender, id: id, now: Instant.zero + .seconds(seconds)) { () throws(Problem) in
+        let given = try ledger.once(sender: sender, id: id, now: Instant.zero + .seconds(seconds)) {
+            () throws(Problem) in
             isNew = true
             return .accepted(id: answer, operation: nil)
         }

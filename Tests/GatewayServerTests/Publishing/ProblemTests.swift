@@ -42,7 +42,9 @@ struct ProblemTests {
         #expect(APIResponse.problem(.missingFields).headers.first(name: "retry-after") == nil)
     }
 
-    @Test(arguments: [(-1, 1), (0, 1), (1, 1), (999_999_999, 1), (1_000_000_000, 1), (1_000_000_001, 2)] as [(Int64, Int)])
+    @Test(
+        arguments: [(-1, 1), (0, 1), (1, 1), (999_999_999, 1), (1_000_000_000, 1), (1_000_000_001, 2)] as [(Int64, Int)]
+    )
     func `a wait is told in whole seconds, rounded up, at least one`(nanoseconds: Int64, seconds: Int) {
         #expect(Instant.Span(nanoseconds: nanoseconds).roundedUpSeconds == seconds)
     }

@@ -163,7 +163,8 @@ struct PublishRequestTests {
     @Test(
         "line breaks between tokens are noticed, those in strings are not line breaks",
         arguments: [
-            ("{\"data\":1}", false), ("{ \"data\" :\t1 }", false), (#"{"data":"a\nb\r"}"#, false), ("{\n\"data\":1}", true),
+            ("{\"data\":1}", false), ("{ \"data\" :\t1 }", false), (#"{"data":"a\nb\r"}"#, false),
+            ("{\n\"data\":1}", true),
             ("{\"data\":\r1}", true), ("{\"data\":[1,\n2]}", true), ("{\"x\":[\n],\"data\":1}", true),
         ])
     func lineBreaks(text: String, has: Bool) throws {
@@ -206,7 +207,8 @@ struct PublishRequestTests {
 
     @Test(arguments: 0..<40)
     func `no piece cut out of a request crashes the reader`(seed: Int) {
-        let whole = "{\"type\":\"a\",\"x\":\(RandomJSON(seed: seed).text),\"data\":\(RandomJSON(seed: seed + 1000).text)}"
+        let whole =
+            "{\"type\":\"a\",\"x\":\(RandomJSON(seed: seed).text),\"data\":\(RandomJSON(seed: seed + 1000).text)}"
         let bytes = Array(whole.utf8)
         #expect(refusal(whole) == nil)
         var random = SeededGenerator(seed)

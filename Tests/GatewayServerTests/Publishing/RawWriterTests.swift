@@ -28,7 +28,8 @@ struct RawWriterTests {
 
     @Test func `every integer is written as Swift writes it`() {
         var random = SeededGenerator(1)
-        let numbers = Self.edges + (0..<1000).map { _ in Int(truncatingIfNeeded: random.next() >> UInt64(random.below(64))) }
+        let numbers =
+            Self.edges + (0..<1000).map { _ in Int(truncatingIfNeeded: random.next() >> UInt64(random.below(64))) }
         for number in numbers {
             #expect(written { $0.put(decimal: number) } == "\(number)")
             #expect(PushWriter.decimalLength(number) == "\(number)".utf8.count)

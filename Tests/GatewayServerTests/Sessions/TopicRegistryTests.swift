@@ -66,7 +66,8 @@ struct TopicRegistryTests {
                 default:
                     registry.withMembers(topic) { members in
                         findings.expect(
-                            Set(members.map(ObjectIdentifier.init)).count == members.count, "a member twice in \(topic)")
+                            Set(members.map(ObjectIdentifier.init)).count == members.count, "a member twice in \(topic)"
+                        )
                     }
                 }
             }

@@ -103,7 +103,8 @@ struct PushWriterTests {
     }
 
     @Test func `pushes are Phoenix's byte for byte`() throws {
-        let envelope = #"{"epoch":"10","sequence":7,"type":"chat","id":"m","timestamp":"2026-01-15T10:23:45.123Z","data":""}"#
+        let envelope =
+            #"{"epoch":"10","sequence":7,"type":"chat","id":"m","timestamp":"2026-01-15T10:23:45.123Z","data":""}"#
         let v2 = try Frame(Push(sequence: 7).bytes()[...])
         #expect(String(decoding: v2.payload, as: UTF8.self) == #"["1",null,"mcp:gateway","message",\#(envelope)]"#)
         let v1 = try Frame(Push(version: .v1, event: "tick", sequence: 7).bytes()[...])
@@ -150,12 +151,15 @@ struct PushWriterTests {
                 version: random.pick([.v1, .v2]),
                 topic: random.pick(["t", "mcp:gateway", "room:é😀", "a b/c", String(repeating: "t", count: 255)]),
                 joinRef: random.pick([
-                    "null", "0", "17", "true", "\"1\"", "\"\"", #""a\"b\\""#, "-1.5e3", "\"" + String(repeating: "r", count: 126) + "\"",
+                    "null", "0", "17", "true", "\"1\"", "\"\"", #""a\"b\\""#, "-1.5e3",
+                    "\"" + String(repeating: "r", count: 126) + "\"",
                 ]),
                 event: random.pick([nil, "e", "data_update", "é", String(repeating: "e", count: 255)]),
                 sequence: random.pick(sequences),
                 epoch: Epoch(random.pick([0, 35, 36, .max, random.next(), random.next() >> 40])),
-                padding: random.pick([0, 1, 20, random.below(200), 8000 + random.below(300), 60_000 + random.below(9000)]))
+                padding: random.pick([
+                    0, 1, 20, random.below(200), 8000 + random.below(300), 60_000 + random.below(9000),
+                ]))
             try push.write(to: &outbound)
             pushes.append(push)
         }

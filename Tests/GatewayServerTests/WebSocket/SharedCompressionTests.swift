@@ -39,7 +39,8 @@ struct SharedCompressionTests {
         let version = random.pick([PhoenixVersion.v1, .v2])
         let words = ["lorem ", "ipsum ", "dolor ", "é", "😀", "\\n", "0123456789"]
         // Some are small, some so large that even what is left of them is shared and not copied.
-        let noise = seed % 4 == 0
+        let noise =
+            seed % 4 == 0
             ? (0..<2000).map { _ in String(random.next(), radix: 36) }.joined() : ""
         let text = (0..<(300 + random.below(3000))).map { _ in random.pick(words) }.joined() + noise
         let message = Message.encoded(data: "{\"text\":\"\(text)\"}") {
@@ -56,7 +57,8 @@ struct SharedCompressionTests {
 
         var outbound = Outbound()
         PushWriter.write(
-            message, sequence: sequence, channel: channel, version: version, epoch: epoch, compressed: nil, to: &outbound)
+            message, sequence: sequence, channel: channel, version: version, epoch: epoch, compressed: nil,
+            to: &outbound)
         let plain = try frame(outbound.takeBytes())
         PushWriter.write(
             message, sequence: sequence, channel: channel, version: version, epoch: epoch, compressed: bytes,
