@@ -144,6 +144,8 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     // MARK: - Requests
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        // Behind a stream's request the decoder also forwards bytes that are no parts: not even looked at.
+        guard phase != .gone else { return }
         let part = unwrapInboundIn(data)
         switch phase {
         case .ended, .gone: return
