@@ -3,10 +3,6 @@
 SWIFT_RELEASE = swift build -c release --static-swift-stdlib --product mcp-gateway
 GATEWAY = .build/release/mcp-gateway
 
-# Suites that do not agree with the core yet about where a takeover starts, or that have not been seen to end on a busy
-# machine. `make unit UNSETTLED=` runs them too.
-UNSETTLED = --skip Interleaving --skip InProcess --skip FanOut --skip SlowReader --skip HandoverTests --skip IndependentTests
-
 .PHONY: run build test unit clients lint bench connections clean packages help
 
 help: ## this list
@@ -26,7 +22,7 @@ unit: ## Swift tests
 	@Scripts/packages build
 	@mkdir -p .build
 	swift build --build-tests
-	set -o pipefail; swift test --skip-build --parallel $(UNSETTLED) 2>&1 | tee .build/unit.log
+	set -o pipefail; swift test --skip-build --parallel 2>&1 | tee .build/unit.log
 
 clients: ## real clients against the debug binary
 	@Scripts/packages build clients

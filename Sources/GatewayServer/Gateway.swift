@@ -107,11 +107,16 @@ public final class Gateway: Sendable {
         }
     }
 
-    /// Ends everything that is left.
+    /// Ends everything that is left. Stopping again changes nothing.
     public func stop() async {
         advance(to: .stopped)
         await closeListeners()
-        for state in loops.withLock({ $0 }) {
+        // An event loop that has ended does not answer: nobody may ask it any more.
+        let states = loops.withLock { list in
+            defer { list = [] }
+            return list
+        }
+        for state in states {
             try? await state.eventLoop.submit { state.value.stop() }.get()
         }
         try? await group.shutdownGracefully()

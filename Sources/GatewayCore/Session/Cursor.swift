@@ -25,6 +25,8 @@ struct Cursor: Sendable {
     var position: Int
     /// Everything before this has reached the kernel, as far as the connection has reported.
     var flushed: Int
+    /// What is before this never comes on this connection again: it came here, or its client said that it has it.
+    var floor: Int
     /// Bytes that wait in the log for this connection.
     var pendingBytes = 0
     /// A message for it could not be stored: what it gets is not whole any more.
@@ -34,7 +36,7 @@ struct Cursor: Sendable {
 
     init(
         connection: ConnectionID, transport: Transport, role: Role, carriesAll: Bool, acknowledges: Bool, position: Int,
-        flushed: Int
+        floor: Int
     ) {
         self.connection = connection
         self.transport = transport
@@ -42,7 +44,8 @@ struct Cursor: Sendable {
         self.carriesAll = carriesAll
         self.acknowledges = acknowledges
         self.position = position
-        self.flushed = flushed
+        self.floor = floor
+        flushed = position
         start = position
     }
 

@@ -83,7 +83,7 @@ extension Session {
         let cursor = Cursor(
             connection: request.connection, transport: request.transport,
             role: request.isIndependent ? .independent : .standby, carriesAll: request.carriesAll,
-            acknowledges: request.acknowledges, position: start, flushed: start)
+            acknowledges: request.acknowledges, position: start, floor: goesOn ? start : 0)
 
         var replayed = log.next - start
         cursors.append(cursor)
@@ -103,6 +103,11 @@ extension Session {
                         wakes: &wakes)
                 }
                 let index = cursors.count - 1
+                // It is told that it does not go on where it was: what is not here any more is no hole of its own.
+                if cursors[index].role == .active, reason != nil, cursors[index].position < log.oldest {
+                    cursors[index].position = log.oldest
+                    cursors[index].flushed = log.oldest
+                }
                 replayed = cursors[index].role == .active ? log.next - cursors[index].position : 0
             }
         }

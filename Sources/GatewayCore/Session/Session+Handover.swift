@@ -86,7 +86,7 @@ extension Session {
             // What a connection was given before it stood by is still under way on it, in order.
             if cursors[index].flushed == cursors[index].position {
                 let isAsker = cursors[index].connection == asked?.connection
-                let place = isAsker ? asked?.sequence ?? start : start
+                let place = max(isAsker ? asked?.sequence ?? start : start, cursors[index].floor)
                 cursors[index].position = place
                 cursors[index].flushed = place
             }

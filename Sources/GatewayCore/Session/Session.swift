@@ -203,6 +203,7 @@ public struct Session: Sendable {
             position += 1
         }
         cursors[index].position = position
+        cursors[index].floor = position
         cursors[index].pendingBytes = position == log.next ? 0 : max(0, cursors[index].pendingBytes - bytes)
         messagesSent += taken
         if taken > 0 { lastActivity = now }

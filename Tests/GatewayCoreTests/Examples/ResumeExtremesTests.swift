@@ -2,8 +2,8 @@ import Testing
 
 @testable import GatewayCore
 
-/// Places that no client can have had must not end the process. Each runs in a process of its own, so that a trap is one
-/// failure.
+/// Places that no client can have had must not end the process. Each runs in a process of its own: a trap is one
+/// failure, and the others go on.
 @Suite struct ResumeExtremesTests {
     @Test func theLargestSequenceIsAhead() async {
         await #expect(processExitsWith: .success) {
