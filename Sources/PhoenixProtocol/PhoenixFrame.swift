@@ -10,6 +10,15 @@ public struct PhoenixFrame: Equatable, Sendable {
     public var event: JSONSpan
     public var payload: JSONSpan
 
+    /// A message whose places are known.
+    public init(joinRef: JSONSpan?, ref: JSONSpan?, topic: JSONSpan, event: JSONSpan, payload: JSONSpan) {
+        self.joinRef = joinRef
+        self.ref = ref
+        self.topic = topic
+        self.event = event
+        self.payload = payload
+    }
+
     /// The longest `ref` that is echoed.
     public static let maxRefLength = 128
 

@@ -33,6 +33,8 @@ public final class Message: Sendable {
     public let isDurable: Bool
     /// The transport that the sender would like; `nil` leaves it to the gateway.
     public let transport: Transport?
+    /// The payload's own bytes if it is binary. The envelope has them too, in base64.
+    public let binary: ByteBuffer?
     /// When it was accepted: the beginning of its latency.
     public let acceptedAt: Instant
     /// After this point it is not delivered any more.
@@ -40,7 +42,8 @@ public final class Message: Sendable {
 
     public init(
         tail: ByteBuffer, idOffset: Int, idLength: Int, topic: String?, event: String?, priority: Priority,
-        isDurable: Bool, transport: Transport? = nil, acceptedAt: Instant, expiresAt: Instant
+        isDurable: Bool, transport: Transport? = nil, binary: ByteBuffer? = nil, acceptedAt: Instant,
+        expiresAt: Instant
     ) {
         self.tail = tail
         self.idOffset = idOffset
@@ -50,12 +53,13 @@ public final class Message: Sendable {
         self.priority = priority
         self.isDurable = isDurable
         self.transport = transport
+        self.binary = binary
         self.acceptedAt = acceptedAt
         self.expiresAt = expiresAt
     }
 
     /// Bytes that it counts for in a log: what is sent, and the bookkeeping.
-    public var cost: Int { tail.readableBytes + 128 }
+    public var cost: Int { tail.readableBytes + (binary?.readableBytes ?? 0) + 128 }
 
     /// The event's name on the wire.
     public var eventName: String { event ?? "message" }

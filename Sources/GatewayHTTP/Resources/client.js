@@ -502,6 +502,8 @@ class SocketLink extends Link {
     this.joinReference = String(this.reference + 1);
     const payload = {
       topics, token, last_event_id: this.asked ?? undefined, ack: options.ack ? true : undefined, delivery: options.delivery === "all" ? "all" : undefined,
+      // Envelopes only: they carry the numbers that a resume needs.
+      binary: "base64",
     };
     this.push("phx_join", payload, (status, response) => {
       if (status !== "ok") {

@@ -10,6 +10,8 @@ struct EnvelopeEncoder {
         var type: UnsafeRawBufferPointer
         /// The payload in its JSON form.
         var data: UnsafeRawBufferPointer
+        /// The payload's own bytes if it is binary: `data` is their base64 form then.
+        var binary: ByteBuffer?
         /// Whether line breaks stand between the payload's tokens.
         var dataHasLineBreaks = false
         /// The sender's id, if it gave one.
@@ -27,7 +29,7 @@ struct EnvelopeEncoder {
     static func encode(
         _ content: Content, identifiers: inout IdentifierSource, now: Instant, wallClock: Timestamp
     ) -> Message {
-        let fixed = 140
+        let fixed = 160
         let capacity =
             fixed + content.type.count + content.data.count + (content.id?.utf8.count ?? IdentifierSource.uuidLength)
             + (content.topic?.utf8.count ?? 0) + (content.from?.utf8.count ?? 0)
@@ -64,6 +66,7 @@ struct EnvelopeEncoder {
                 out.put(text: content.priority.name)
                 out.put("\"")
             }
+            if content.binary != nil { out.put(",\"encoding\":\"base64\"") }
             out.put(",\"data\":")
             let start = out.count
             out.put(content.data)
@@ -76,8 +79,8 @@ struct EnvelopeEncoder {
         }
         return Message(
             tail: tail, idOffset: idOffset, idLength: idLength, topic: content.topic, event: content.event,
-            priority: content.priority, isDurable: content.isDurable, transport: content.transport, acceptedAt: now,
-            expiresAt: content.expiresAt)
+            priority: content.priority, isDurable: content.isDurable, transport: content.transport,
+            binary: content.binary, acceptedAt: now, expiresAt: content.expiresAt)
     }
 }
 

@@ -1,4 +1,5 @@
 import GatewayCore
+import NIOCore
 import PhoenixProtocol
 import WireJSON
 
@@ -21,6 +22,9 @@ struct PublishRequest {
     /// The transport that the sender would like; `nil` for `auto`.
     private(set) var transport: Transport?
     private(set) var hasLineBreaks = false
+    /// The bytes that `data` stands for, when the sender says that it is base64.
+    private(set) var binary: ByteBuffer?
+    private var isBase64 = false
 
     /// The longest list of `client_ids`.
     static let maxRecipients = 10_000
@@ -51,6 +55,39 @@ struct PublishRequest {
             preconditionFailure("Only these two are thrown")
         }
         hasLineBreaks = scanner.sawLineBreak
+        if isBase64, let data { binary = try decodeBase64(data) }
+    }
+
+    /// A binary push of a channel: it has no place for members, so that its event is the message's type and name.
+    /// - Parameters:
+    ///   - payload: the bytes.
+    ///   - event, data: the event and the payload's base64 form as JSON strings inside `text`, which must stay valid as
+    ///     long as the request is used.
+    init(binary payload: UnsafeRawBufferPointer, event: JSONSpan, data: JSONSpan, in text: UnsafeRawBufferPointer)
+        throws(Problem)
+    {
+        bytes = text
+        type = event
+        self.data = data
+        binary = ByteBuffer(bytes: payload)
+        guard event.length > 2 else { throw .invalidMessage("the event must have a name") }
+        self.event = try Self.eventName(JSONText.decode(text[event]))
+    }
+
+    private func decodeBase64(_ span: JSONSpan) throws(Problem) -> ByteBuffer {
+        guard bytes[span.offset] == UInt8(ascii: "\""),
+            // Some writers of JSON escape the slash.
+            let decoded = Base64.decode(Array(JSONText.decode(bytes[span]).utf8))
+        else { throw .invalidMessage("with encoding base64, data must be a string in base64 (RFC 4648, section 4)") }
+        return ByteBuffer(bytes: decoded)
+    }
+
+    /// The event of a message; `nil` for `message`, which is what events are called unless their sender says otherwise.
+    private static func eventName(_ text: String) throws(Problem) -> String? {
+        guard Name.isValidEvent(text) else {
+            throw Problem.invalidMessage("event must be a name that the protocols do not reserve, " + Name.rule)
+        }
+        return text == "message" ? nil : text
     }
 
     /// The `type` in its JSON form; `message` if none was given.
@@ -90,11 +127,7 @@ struct PublishRequest {
             }
             id = text
         } else if bytes.isString(key, "event") {
-            let text = try decoded("event", &scanner)
-            guard Name.isValidEvent(text) else {
-                throw Problem.invalidMessage("event must be a name that the protocols do not reserve, " + Name.rule)
-            }
-            event = text == "message" ? nil : text
+            event = try Self.eventName(decoded("event", &scanner))
         } else if bytes.isString(key, "priority") {
             let text = try decoded("priority", &scanner)
             guard let known = Priority.allCases.first(where: { $0.name == text }) else {
@@ -103,6 +136,12 @@ struct PublishRequest {
             priority = known
         } else if bytes.isString(key, "client_ids") {
             clientIDs = try strings("client_ids", &scanner)
+        } else if bytes.isString(key, "encoding") {
+            let text = try decoded("encoding", &scanner)
+            guard text == "base64" || text == "json" else {
+                throw Problem.invalidMessage("encoding must be json or base64")
+            }
+            isBase64 = text == "base64"
         } else if bytes.isString(key, "durable") {
             isDurable = try boolean("durable", &scanner)
         } else if bytes.isString(key, "broadcast") {

@@ -232,6 +232,7 @@ extension Gateway {
         _ context: inout PublishContext
     ) -> Message {
         var content = EnvelopeEncoder.Content(type: request.typeText, data: request.bytes[data])
+        content.binary = request.binary
         content.dataHasLineBreaks = request.hasLineBreaks
         content.id = request.id
         content.topic = topic

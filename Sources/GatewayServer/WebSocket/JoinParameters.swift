@@ -10,6 +10,8 @@ struct JoinParameters {
     private(set) var resume = ResumePoint.none
     private(set) var acknowledges = false
     private(set) var isIndependent = false
+    /// Whether a V2 client wants binary payloads inside their envelopes, as all others get them.
+    private(set) var wantsBase64: Bool?
 
     /// Reads a payload that the scanner has checked already.
     init(_ payload: UnsafeRawBufferPointer, maxDepth: Int) throws(Problem) {
@@ -52,6 +54,10 @@ struct JoinParameters {
             if resume == .none { resume = .automatic }
         } else if bytes.isString(key, "ack") {
             acknowledges = first == UInt8(ascii: "t")
+        } else if bytes.isString(key, "binary") {
+            let form = try text(value, bytes, "binary")
+            guard form == "push" || form == "base64" else { throw .invalidMessage("binary must be push or base64") }
+            wantsBase64 = form == "base64"
         } else if bytes.isString(key, "delivery") {
             isIndependent = try text(value, bytes, "delivery") == "all"
         }

@@ -14,12 +14,14 @@ struct PhoenixRequest {
 }
 
 /// Phoenix Channels over a WebSocket (contract §5).
-final class PhoenixEngine: SocketEngine {
-    private let version: PhoenixVersion
+class PhoenixEngine: SocketEngine {
+    final let version: PhoenixVersion
     private var clientID: ClientID?
     private var resumeFromQuery: ResumePoint
     private let isIndependent: Bool
-    private var channels: PhoenixChannels
+    final private(set) var channels: PhoenixChannels
+    /// Whether a V2 client wants binary payloads inside their envelopes (`binary: "base64"`).
+    final private(set) var wantsBase64 = false
     /// The channel of the whole session, while it is joined.
     private var gatewayChannel: PhoenixChannels.Channel?
     /// Sequences that went out on their own topics before the gateway channel was joined.
@@ -43,8 +45,13 @@ final class PhoenixEngine: SocketEngine {
     override func receivedBinary(_ bytes: UnsafeRawBufferPointer) {
         // V1 has no binary form; some of its clients send their JSON in binary frames, as Phoenix lets them.
         guard version == .v2 else { return receivedText(bytes) }
-        loop.counters[Int(transport.rawValue)].failed(now: loop.now)
-        close(.unsupportedData, "binary messages are not supported yet", reconnect: .now)
+        loop.counters[Int(transport.rawValue)].messagesIn += 1
+        do throws(PhoenixBinaryFrameError) {
+            receivedPush(try PhoenixBinaryFrame.decode(bytes), bytes)
+        } catch {
+            loop.counters[Int(transport.rawValue)].failed(now: loop.now)
+            close(.invalidPayload, error.reason, reconnect: .now)
+        }
     }
 
     override func receivedText(_ bytes: UnsafeRawBufferPointer) {
@@ -62,12 +69,15 @@ final class PhoenixEngine: SocketEngine {
     struct Incoming {
         let bytes: UnsafeRawBufferPointer
         let frame: PhoenixFrame
+        /// The payload of a binary push; `bytes` then has the push in the form of a text frame, with the payload's
+        /// base64 form.
+        var binary: UnsafeRawBufferPointer?
 
         var topicText: UnsafeRawBufferPointer { bytes[frame.topic] }
         var ref: UnsafeRawBufferPointer { frame.ref.map { bytes[$0] } ?? Self.null }
         var joinRef: UnsafeRawBufferPointer { frame.joinRef.map { bytes[$0] } ?? Self.null }
         var payload: UnsafeRawBufferPointer { bytes[frame.payload] }
-        var payloadIsObject: Bool { bytes[frame.payload.offset] == UInt8(ascii: "{") }
+        var payloadIsObject: Bool { binary == nil && bytes[frame.payload.offset] == UInt8(ascii: "{") }
 
         func isEvent(_ name: StaticString) -> Bool { bytes.isString(frame.event, name) }
 
@@ -77,7 +87,8 @@ final class PhoenixEngine: SocketEngine {
         }
     }
 
-    private func dispatch(_ incoming: Incoming) {
+    /// Does what a frame says.
+    final func dispatch(_ incoming: Incoming) {
         if incoming.bytes.isString(incoming.frame.topic, "phoenix") {
             guard incoming.isEvent("heartbeat") else { return replyUnmatched(incoming) }
             return reply(incoming, joinRef: Incoming.null, isError: false, Self.emptyObject)
@@ -102,6 +113,9 @@ final class PhoenixEngine: SocketEngine {
 
     private func event(_ topic: String, _ incoming: Incoming) {
         guard let handle else { return replyUnmatched(incoming) }
+        if let binary = incoming.binary, isBinaryEvent(incoming) {
+            return incoming.isEvent("ping") ? reply(incoming, topic, binary) : publish(topic, incoming, handle)
+        }
         guard incoming.payloadIsObject else {
             return reply(incoming, .invalidMessage("the payload must be an object"))
         }
@@ -131,7 +145,13 @@ final class PhoenixEngine: SocketEngine {
             return reply(incoming, .rateLimited(retryAfter: wait.roundedUpSeconds))
         }
         do throws(Problem) {
-            let request = try PublishRequest(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
+            let request =
+                if let binary = incoming.binary {
+                    try PublishRequest(
+                        binary: binary, event: incoming.frame.event, data: incoming.frame.payload, in: incoming.bytes)
+                } else {
+                    try PublishRequest(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
+                }
             let accepted = try gateway.accept(
                 request, from: handle, channel: topic == WellKnownTopic.gateway ? nil : topic, &loop.context)
             if case .new(let message, nil) = accepted {
@@ -191,6 +211,7 @@ final class PhoenixEngine: SocketEngine {
             }
             let parameters = try JoinParameters(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
             attachment = try enter(topic, parameters)
+            wantsBase64 = parameters.wantsBase64 ?? wantsBase64
         } catch {
             return reply(incoming, error)
         }
@@ -326,6 +347,15 @@ final class PhoenixEngine: SocketEngine {
     }
 
     private func push(_ message: Message, _ sequence: Int, on channel: PhoenixChannels.Channel) {
+        if let binary = message.binary, version == .v2, !wantsBase64 {
+            pushBinary(message, binary, on: channel)
+        } else {
+            pushEnvelope(message, sequence, on: channel)
+        }
+    }
+
+    /// Pushes a message with its envelope.
+    func pushEnvelope(_ message: Message, _ sequence: Int, on channel: PhoenixChannels.Channel) {
         var compressed: ByteBuffer?
         // Replays are each client's own: compressing them would cost every one of them.
         if deflateWindowBits > 0, message.tail.readableBytes > SharedCompression.threshold,
@@ -398,7 +428,7 @@ final class PhoenixEngine: SocketEngine {
         writeText()
     }
 
-    private func reply(_ incoming: Incoming, _ problem: Problem) {
+    final func reply(_ incoming: Incoming, _ problem: Problem) {
         reply(incoming, isError: true, problem.json)
     }
 

@@ -70,6 +70,19 @@ class SocketEngine: ConnectionEngine {
         loop.text.removeAll(keepingCapacity: true)
     }
 
+    /// Writes the loop's scratch text and the bytes behind it as a binary frame and empties the scratch.
+    func writeBinary(_ payload: ByteBuffer) {
+        let count = loop.text.count + payload.readableBytes
+        let size = FrameHeader.size(count)
+        loop.outbound.buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { target in
+            FrameHeader.write(.binary, count: count, to: target.baseAddress!)
+            return size
+        }
+        loop.outbound.append(loop.text)
+        loop.outbound.append(shared: payload)
+        loop.text.removeAll(keepingCapacity: true)
+    }
+
     // MARK: - Engine
 
     override func start() {

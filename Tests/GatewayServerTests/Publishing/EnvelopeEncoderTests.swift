@@ -1,5 +1,6 @@
 import Foundation
 import GatewayCore
+import NIOCore
 import Testing
 
 @testable import GatewayServer
@@ -16,6 +17,19 @@ struct EnvelopeEncoderTests {
             String(decoding: message.envelope(epoch: "1z9k", sequence: 7), as: UTF8.self)
                 == #"{"epoch":"1z9k","sequence":7,"type":"chat","id":"m-1","timestamp":"2026-01-15T10:23:45.123Z","#
                 + #""topic":"room:1","from":"alice","priority":"high","data":{"text":"Hi"}}"#)
+    }
+
+    @Test func `binary data stands in base64, its bytes beside it, and both count`() {
+        let message = Message.encoded(data: "\"AQID\"") { content in
+            content.id = "m-1"
+            content.binary = ByteBuffer(bytes: [1, 2, 3])
+        }
+        #expect(
+            String(decoding: message.envelope(epoch: "z", sequence: 0), as: UTF8.self)
+                == #"{"epoch":"z","sequence":0,"type":"chat","id":"m-1","timestamp":"2026-01-15T10:23:45.123Z","#
+                + #""encoding":"base64","data":"AQID"}"#)
+        #expect(message.binary.map { Array(buffer: $0) } == [1, 2, 3])
+        #expect(message.cost == message.tail.readableBytes + 3 + 128)
     }
 
     @Test func `members that say nothing are left out`() throws {

@@ -1,4 +1,5 @@
 import GatewayCore
+import NIOCore
 import Testing
 
 @testable import GatewayServer
@@ -26,6 +27,20 @@ struct PublishRequestTests {
             #expect(request.isBroadcast)
             #expect(request.hasLineBreaks)
         }
+    }
+
+    @Test func `base64 data stands for bytes if the sender says so`() throws {
+        try reading(#"{"data":"AQID","encoding":"base64"}"#) {
+            #expect($0.binary.map { Array(buffer: $0) } == [1, 2, 3])
+        }
+        try reading(#"{"encoding":"base64","data":"\/w=="}"#) { #expect($0.binary.map { Array(buffer: $0) } == [255]) }
+        try reading(#"{"encoding":"base64"}"#) { #expect($0.binary == nil) }
+        try reading(#"{"data":"AQID","encoding":"json"}"#) { #expect($0.binary == nil) }
+        try reading(#"{"data":"AQID"}"#) { #expect($0.binary == nil) }
+        for data in ["1", "null", "\"A\"", "\"AQ-D\"", "[]"] {
+            #expect(refusal(#"{"encoding":"base64","data":\#(data)}"#)?.error == "invalid_message")
+        }
+        #expect(refusal(#"{"encoding":"hex","data":"00"}"#)?.error == "invalid_message")
     }
 
     @Test func `an empty object asks for nothing`() throws {
