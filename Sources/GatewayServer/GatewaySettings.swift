@@ -26,6 +26,10 @@ public struct GatewaySettings: Sendable {
     public var handshakeTimeout = Instant.Span.seconds(10)
     /// How long an HTTP connection may be idle between two requests.
     public var keepAliveTimeout = Instant.Span.seconds(75)
+    /// How long a peer has to close its side once ours is closed, or to answer a close frame.
+    public var closeTimeout = Instant.Span.seconds(5)
+    /// How long what was sent may stay unacknowledged by the peer's kernel.
+    public var tcpUserTimeout = Instant.Span.seconds(75)
     public var tcpNoDelay = true
 
     public var heartbeatInterval = Instant.Span.seconds(30)
@@ -35,6 +39,8 @@ public struct GatewaySettings: Sendable {
     public var retry = Instant.Span.seconds(2)
 
     public var webSocket = WebSocketLimits()
+    /// Pings and pongs that a client may send: so many a second, and so many at once.
+    public var controlFrames = RateLimit(rate: 100, burst: 100)
     public var maxChannels = 100
     /// Whether permessage-deflate is offered to clients that ask for it.
     public var webSocketCompression = true

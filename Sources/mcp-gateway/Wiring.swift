@@ -20,6 +20,8 @@ extension GatewaySettings {
         backlog = configuration.listen.backlog
         handshakeTimeout = Instant.Span(configuration.listen.handshakeTimeout)
         keepAliveTimeout = Instant.Span(configuration.listen.keepAliveTimeout)
+        closeTimeout = Instant.Span(configuration.listen.closeTimeout)
+        tcpUserTimeout = Instant.Span(configuration.listen.tcpUserTimeout)
         tcpNoDelay = transports.webSocket.tcpNoDelay
 
         heartbeatInterval = Instant.Span(transports.httpSSE.heartbeatInterval)
@@ -27,7 +29,10 @@ extension GatewaySettings {
         retry = Instant.Span(transports.httpSSE.retry)
 
         webSocket = WebSocketLimits(
-            maxFrameSize: transports.webSocket.maxFrameSize, maxMessageSize: transports.webSocket.maxMessageSize)
+            maxFrameSize: transports.webSocket.maxFrameSize, maxMessageSize: transports.webSocket.maxMessageSize,
+            maxFragments: transports.webSocket.maxFragments)
+        controlFrames = RateLimit(
+            rate: Double(transports.webSocket.maxControlFrames), burst: transports.webSocket.maxControlFrames)
         maxChannels = transports.webSocket.maxChannels
         webSocketCompression = transports.webSocket.compression
         compressionLevel = transports.webSocket.compressionLevel

@@ -24,6 +24,12 @@ extension SettingTable {
         Setting(
             "listen.keep_alive_timeout", \.listen.keepAliveTimeout, interval,
             "How long an HTTP connection may be idle between two requests"),
+        Setting(
+            "listen.close_timeout", \.listen.closeTimeout, interval,
+            "How long a peer has to close its side, or to answer a close frame"),
+        Setting(
+            "listen.tcp_user_timeout", \.listen.tcpUserTimeout, interval,
+            "How long what was sent may stay unacknowledged before the peer counts as gone"),
     ]
 
     private static let http: [Setting] = [
@@ -66,6 +72,12 @@ extension SettingTable {
         Setting(
             "transports.websocket.max_message_size", \.transports.webSocket.maxMessageSize, .size(125...(256 << 20)),
             "Largest message; also the largest body of an HTTP request"),
+        Setting(
+            "transports.websocket.max_fragments", \.transports.webSocket.maxFragments, .integer(1...65_536),
+            "Frames that one message may come in"),
+        Setting(
+            "transports.websocket.max_control_frames", \.transports.webSocket.maxControlFrames,
+            .integer(1...1_000_000), "Pings and pongs that one client may send in a second"),
         Setting(
             "transports.websocket.max_channels", \.transports.webSocket.maxChannels, .integer(1...100_000),
             "Channels that one connection may have joined"),

@@ -50,6 +50,10 @@ extension GatewayConfiguration {
         public var maxFrameSize = 64 << 10
         /// Bytes in one assembled message; also in the body of an HTTP request.
         public var maxMessageSize = 1 << 20
+        /// Frames that one message may come in.
+        public var maxFragments = 1024
+        /// Pings and pongs that one client may send in a second.
+        public var maxControlFrames = 100
         /// Channels that one connection may have joined.
         public var maxChannels = 100
         /// Whether messages above 1 KiB are compressed for clients that offer permessage-deflate.

@@ -67,6 +67,12 @@ extension GatewayConfiguration {
         /// How long an HTTP connection may be idle between two requests.
         public var keepAliveTimeout: Duration = .seconds(75)
 
+        /// How long a peer has to close its side once ours is closed.
+        public var closeTimeout: Duration = .seconds(5)
+
+        /// How long what was sent may stay unacknowledged by the peer's kernel.
+        public var tcpUserTimeout: Duration = .seconds(75)
+
         /// The defaults.
         public init() {}
 

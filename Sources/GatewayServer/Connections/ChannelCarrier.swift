@@ -181,7 +181,7 @@ final class ChannelCarrier: LoopMember, ChannelInboundHandler {
         case .finished:
             isFinished = true
             if isStalled { resumeReading(context) }
-            let deadline = loop.now + ConnectionEngine.closeTimeout
+            let deadline = loop.now + gateway.settings.closeTimeout
             engine.verdict = .awaitingPeer(deadline: deadline)
             // Only our side first: an abrupt close could take back what has just been sent.
             context.close(mode: .output, promise: nil)

@@ -41,8 +41,6 @@ class ConnectionEngine {
     /// How much is written to one connection before others have their turn.
     static let maxBatchMessages = 256
     static let maxBatchBytes = 65_536
-    /// How long a peer has to close its side.
-    static let closeTimeout = Instant.Span.seconds(5)
 
     init(loop: LoopState, transport: Transport) {
         self.loop = loop

@@ -287,7 +287,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         guard self.context != nil, context.channel.isActive else { return }
         let now = Clock.now
         if closing {
-            deadline = now + .seconds(2)
+            deadline = now + gateway.settings.closeTimeout
             // The peer may still be sending what nobody wants; an abrupt close would take the answer back.
             context.close(mode: .output, promise: nil)
         } else {

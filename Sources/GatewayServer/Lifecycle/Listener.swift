@@ -94,6 +94,13 @@ struct Listener: Sendable {
                     try HTTPFront.install(on: channel, service: service, loop: state.value)
                 }
             }
+        #if os(Linux)
+            // Accepted sockets inherit it. A peer that vanished acknowledges nothing; without this, what is sent to it
+            // would be tried again for a quarter of an hour.
+            bootstrap = bootstrap.serverChannelOption(
+                .tcpOption(.init(rawValue: CInt(TCP_USER_TIMEOUT))),
+                value: Int(settings.tcpUserTimeout.nanoseconds / 1_000_000))
+        #endif
         if sharesPort {
             bootstrap = bootstrap.serverChannelOption(.socketOption(.init(rawValue: SO_REUSEPORT)), value: 1)
         }

@@ -60,14 +60,23 @@ final class SharedCompression {
         inflater.inflate(bytes, limit: limit, ratio: ratio, body)
     }
 
+    /// The compressed bytes of a message that goes to one client; `nil` if compressing it does not pay.
+    func deflated(_ payload: UnsafeRawBufferPointer, windowBits: Int) -> [UInt8]? {
+        guard payload.count > Self.threshold else { return nil }
+        var bytes = deflater(windowBits).compress([payload])
+        bytes.removeLast(4)
+        return bytes.count < payload.count ? bytes : nil
+    }
+
+    private func deflater(_ windowBits: Int) -> Deflater {
+        if let present = deflaters[windowBits] { return present }
+        let deflater = Deflater(windowBits: windowBits, level: level)
+        deflaters[windowBits] = deflater
+        return deflater
+    }
+
     private func deflate(_ message: Message, _ form: Form) -> ByteBuffer? {
-        let deflater: Deflater
-        if let present = deflaters[form.windowBits] {
-            deflater = present
-        } else {
-            deflater = Deflater(windowBits: form.windowBits, level: level)
-            deflaters[form.windowBits] = deflater
-        }
+        let deflater = deflater(form.windowBits)
         var bytes = message.tail.withUnsafeReadableBytes { tail in
             withUnsafeBytes(of: form.suffix) { deflater.compress([tail, $0]) }
         }

@@ -9,6 +9,8 @@ class SocketEngine: ConnectionEngine {
     private let maxMessageSize: Int
     private var lastReceived = Instant.zero
     private var pingSentAt: Instant?
+    /// What the client has used of the control frames that it may send.
+    private var controlUsage = RateLimit.Usage()
     /// The answer to the opening handshake.
     private var opening: [UInt8]
     /// The window for compressed messages as a power of two; 0 if the client takes none.
@@ -31,6 +33,9 @@ class SocketEngine: ConnectionEngine {
 
     // MARK: - For subclasses
 
+    /// How many control frames the client may send; `nil` is any number.
+    var controlFrameLimit: RateLimit? { gateway.settings.controlFrames }
+
     func receivedText(_ bytes: UnsafeRawBufferPointer) {}
 
     func receivedBinary(_ bytes: UnsafeRawBufferPointer) {}
@@ -50,14 +55,14 @@ class SocketEngine: ConnectionEngine {
         announceClose(code, reason: reason, reconnect: reconnect)
         writeClose(code, reason)
         detach(leaving: false)
-        verdict = .awaitingPeer(deadline: loop.now + Self.closeTimeout)
+        verdict = .awaitingPeer(deadline: loop.now + gateway.settings.closeTimeout)
     }
 
     /// Writes a frame around bytes.
-    final func writeFrame(_ opcode: Opcode, _ payload: UnsafeRawBufferPointer) {
+    final func writeFrame(_ opcode: Opcode, isCompressed: Bool = false, _ payload: UnsafeRawBufferPointer) {
         let size = FrameHeader.size(payload.count) + payload.count
         loop.outbound.buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { target in
-            FrameHeader.write(opcode, count: payload.count, to: target.baseAddress!)
+            FrameHeader.write(opcode, isCompressed: isCompressed, count: payload.count, to: target.baseAddress!)
             var out = RawWriter(target.baseAddress! + (size - payload.count))
             out.put(payload)
             return size
@@ -107,8 +112,10 @@ class SocketEngine: ConnectionEngine {
             case .binary(let payload): receivedBinary(payload)
             case .compressedText(let payload): inflate(payload) { receivedInflatedText($0) }
             case .compressedBinary(let payload): inflate(payload) { receivedBinary($0) }
-            case .ping(let payload): writeFrame(.pong, payload)
-            case .pong: break
+            case .ping(let payload):
+                guard admitsControlFrame() else { return }
+                writeFrame(.pong, payload)
+            case .pong: guard admitsControlFrame() else { return }
             case .close(let code):
                 detach(leaving: false)
                 writeClose(code ?? .normal, "")
@@ -116,6 +123,15 @@ class SocketEngine: ConnectionEngine {
             case .violation(let violation): fail(violation.code, violation.reason)
             }
         }
+    }
+
+    /// Charges a ping or a pong. Each costs the client six bytes and the gateway an answer.
+    private func admitsControlFrame() -> Bool {
+        guard let limit = controlFrameLimit, case .refused = limit.admit(&controlUsage, now: loop.now) else {
+            return true
+        }
+        fail(.rateLimited, "more than transports.websocket.max_control_frames a second")
+        return false
     }
 
     private func inflate(_ payload: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void) {
@@ -147,23 +163,27 @@ class SocketEngine: ConnectionEngine {
         let now = loop.now
         let settings = gateway.settings
         tend()
-        let silence = now - lastReceived
+        // Whatever arrives counts as activity, a ping or a pong as well as a message.
+        let idleEnd = lastReceived + settings.idleTimeout
+        guard now < idleEnd else { return giveUp("silent for transports.websocket.idle_timeout") }
         if let sent = pingSentAt {
-            guard now - sent < settings.pongTimeout else {
-                loop.counters[Int(transport.rawValue)].failed(now: now)
-                close(.goingAway, "no pong within transports.websocket.pong_timeout", reconnect: .now)
-                return now
-            }
-            return sent + settings.pongTimeout
+            let end = sent + settings.pongTimeout
+            guard now < end else { return giveUp("no pong within transports.websocket.pong_timeout") }
+            return min(end, idleEnd)
         }
-        guard silence < settings.idleTimeout else {
-            close(.goingAway, "silent for transports.websocket.idle_timeout", reconnect: .now)
-            return now
-        }
-        guard silence >= settings.pingInterval else { return lastReceived + settings.pingInterval }
+        let nextPing = lastReceived + settings.pingInterval
+        guard now >= nextPing else { return min(nextPing, idleEnd) }
         writeFrame(.ping, UnsafeRawBufferPointer(start: nil, count: 0))
         pingSentAt = now
-        return now + settings.pongTimeout
+        return min(now + settings.pongTimeout, idleEnd)
+    }
+
+    /// Closes on a client that has fallen silent. 1008, because a bound of the gateway was passed: 1001 is for what an
+    /// administrator does, and 1000 would keep Phoenix clients away that only slept.
+    private func giveUp(_ reason: String) -> Instant {
+        loop.counters[Int(transport.rawValue)].failed(now: loop.now)
+        close(.policyViolation, reason, reconnect: .now)
+        return loop.now
     }
 
     override func goAway() {
@@ -190,7 +210,16 @@ class SocketEngine: ConnectionEngine {
 
 /// `/mcp/echo`: sends back what it gets, text as text, binary as binary. For testing the codec.
 final class EchoEngine: SocketEngine {
-    override func receivedText(_ bytes: UnsafeRawBufferPointer) { writeFrame(.text, bytes) }
+    override var controlFrameLimit: RateLimit? { nil }
 
-    override func receivedBinary(_ bytes: UnsafeRawBufferPointer) { writeFrame(.binary, bytes) }
+    override func receivedText(_ bytes: UnsafeRawBufferPointer) { answer(.text, bytes) }
+
+    override func receivedBinary(_ bytes: UnsafeRawBufferPointer) { answer(.binary, bytes) }
+
+    private func answer(_ opcode: Opcode, _ bytes: UnsafeRawBufferPointer) {
+        guard deflateWindowBits > 0,
+            let deflated = loop.compression.deflated(bytes, windowBits: Int(deflateWindowBits))
+        else { return writeFrame(opcode, bytes) }
+        deflated.withUnsafeBytes { writeFrame(opcode, isCompressed: true, $0) }
+    }
 }
