@@ -16,6 +16,7 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.30.0"),
     ],
     targets: [
         // Pure values: no I/O, no clock, no lock. Scripts/check-imports proves it.
@@ -24,6 +25,9 @@ let package = Package(
         .target(name: "WebSocketProtocol", dependencies: ["CZlib"]),
         .target(name: "EventStream"),
         .target(name: "PhoenixProtocol", dependencies: ["WireJSON"]),
+        .target(
+            name: "ModelContextProtocol",
+            dependencies: ["WireJSON", .product(name: "NIOCore", package: "swift-nio")]),
         .target(
             name: "GatewayCore",
             dependencies: [
@@ -43,6 +47,19 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        .systemLibrary(name: "CSpawn"),
+        .target(
+            name: "GatewayMCP",
+            dependencies: [
+                "CSpawn",
+                "GatewayServer", "GatewayCore", "ModelContextProtocol", "WireJSON", "EventStream",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .target(
             name: "GatewayHTTP",
             dependencies: [
@@ -54,7 +71,8 @@ let package = Package(
         .executableTarget(
             name: "mcp-gateway",
             dependencies: [
-                "GatewayServer", "GatewayHTTP", "GatewayConfiguration", "GatewayCore", "WebSocketProtocol", "WireJSON",
+                "GatewayServer", "GatewayMCP", "GatewayHTTP", "GatewayConfiguration", "GatewayCore",
+                "WebSocketProtocol", "WireJSON",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -64,6 +82,9 @@ let package = Package(
         .testTarget(name: "WebSocketProtocolTests", dependencies: ["WebSocketProtocol"]),
         .testTarget(name: "EventStreamTests", dependencies: ["EventStream"]),
         .testTarget(name: "PhoenixProtocolTests", dependencies: ["PhoenixProtocol", "WireJSON"]),
+        .testTarget(
+            name: "ModelContextProtocolTests",
+            dependencies: ["ModelContextProtocol", "WireJSON", .product(name: "NIOCore", package: "swift-nio")]),
         .testTarget(name: "GatewayCoreTests", dependencies: ["GatewayCore"]),
         .testTarget(name: "GatewayConfigurationTests", dependencies: ["GatewayConfiguration"]),
         .testTarget(name: "GatewayServerTests", dependencies: ["GatewayServer", "GatewayCore"]),

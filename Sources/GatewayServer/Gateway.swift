@@ -67,7 +67,10 @@ public final class Gateway: Sendable {
 
     /// Opens the listeners.
     /// - Throws: `ListenError` if a port cannot be bound.
-    public func start(api responder: any APIResponder) async throws {
+    /// - Parameters:
+    ///   - responder: answers what is on no hot path.
+    ///   - provider: answers on the event loops themselves.
+    public func start(api responder: any APIResponder, endpoints provider: (any EndpointProvider)? = nil) async throws {
         api.withLock { $0 = responder }
         var states: [NIOLoopBound<LoopState>] = []
         var inboxes: [WakeInbox] = []
@@ -75,6 +78,7 @@ public final class Gateway: Sendable {
             let (state, inbox) = try await eventLoop.submit {
                 let state = LoopState(index: index, eventLoop: eventLoop, gateway: self)
                 state.start()
+                if let provider { state.install(provider) }
                 return (NIOLoopBound(state, eventLoop: eventLoop), WakeInbox(state, eventLoop: eventLoop))
             }.get()
             states.append(state)
@@ -98,6 +102,7 @@ public final class Gateway: Sendable {
         for state in loops.withLock({ $0 }) {
             try? await state.eventLoop.submit {
                 state.value.begin()
+                state.value.drainEndpoint()
                 state.value.forEachMember { $0.drain() }
             }.get()
         }

@@ -25,6 +25,10 @@ struct ConfigurationOptions: ParsableArguments {
     @Option(help: "Address to listen on.")
     var host: String?
 
+    @Option(
+        name: .customLong("mcp-servers"), help: "A JSON or YAML file with mcpServers, as desktop MCP clients write it.")
+    var mcpServers: String?
+
     @Flag(help: "Debug mode: /mcp/echo, debug events, and a log of everything.")
     var debug = false
 
@@ -55,6 +59,12 @@ struct ConfigurationOptions: ParsableArguments {
         if let eventStreamPort { list.append(("transports.http_sse.port", "\(eventStreamPort)", "--sse-port")) }
         if let webSocketPort { list.append(("transports.websocket.port", "\(webSocketPort)", "--ws-port")) }
         if let host { list.append(("listen.host", host, "--host")) }
+        if let mcpServers {
+            guard let data = FileManager.default.contents(atPath: mcpServers),
+                let text = String(validating: data, as: UTF8.self)
+            else { throw CommandFailure("\(mcpServers): the file is not there or cannot be read", code: 1) }
+            list.append(("mcpServers", text, "--mcp-servers"))
+        }
         if debug { list.append(("debug", "true", "--debug")) }
         return list
     }

@@ -2,10 +2,17 @@ import ArgumentParser
 import GatewayConfiguration
 import GatewayCore
 import GatewayHTTP
+import GatewayMCP
 import GatewayServer
 import Logging
 import NIOCore
 import UnixSignals
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// `mcp-gateway serve`
 struct Serve: AsyncParsableCommand {
@@ -36,13 +43,17 @@ struct Serve: AsyncParsableCommand {
         DescriptorLimit.raise(logger)
 
         let gateway = Gateway(settings: GatewaySettings(configuration), logger: logger)
+        let mcp = MCPDirectory(
+            settings: try MCPSettings(configuration, environment: ProcessInfo.processInfo.environment),
+            logger: Logger(label: "mcp"))
         // Trapped before the first connection, so that no signal is missed.
         let trapped = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let (signals, received) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(2))
         let forwarding = Task { for await _ in trapped { received.yield() } }
         defer { forwarding.cancel() }
         do {
-            try await gateway.start(api: GatewayAPI(gateway: gateway, logger: logger))
+            try await gateway.start(
+                api: GatewayAPI(gateway: gateway, logger: logger), endpoints: mcp)
         } catch {
             await gateway.stop()
             throw CommandFailure("\(error)", code: 1)
@@ -77,6 +88,7 @@ struct Serve: AsyncParsableCommand {
               try it          http://\(http)/
               event streams   http://\(place(.eventStream))/mcp/sse?client_id=YOU
               WebSocket       ws://\(place(.webSocket))/mcp/ws   (Phoenix Channels)
+              MCP             http://\(http)/mcp   (tools of all mcpServers)
               publish         curl -H 'content-type: application/json' http://\(http)/mcp/messages \\
                                 -d '{"client_id":"YOU","type":"greeting","data":{"text":"hello"}}'
 

@@ -14,7 +14,9 @@ import Testing
 
     @Test func keysAreWellFormedAndNoSectionIsAKey() {
         for setting in settings {
-            #expect(setting.key.wholeMatch(of: /[a-z_]+(\.[a-z_]+)*/) != nil)
+            // The ecosystem's own name for the list of MCP servers is the one exception.
+            let isOurs = setting.key.wholeMatch(of: /[a-z_]+(\.[a-z_]+)*/) != nil
+            #expect(isOurs || setting.key == "mcpServers")
             #expect(!SettingTable.gateway.sections.contains(setting.key))
             #expect(ForeignNames.gateway.idleKeys[String(setting.name)] == nil)
         }
@@ -75,6 +77,7 @@ import Testing
             "routes": "[]", "cluster.node_id": "n9", "log.level": "error", "log.format": "json",
             "security.allow_anonymous": "true",
             "debug": "true", "log_connections": "true",
+            "mcpServers": "{a: {command: b}}", "mcp.demo": "false", "mcp.prefix": "never",
         ]
         var seen: [GatewayConfiguration] = []
         for setting in settings where !["storage.engine", "production"].contains(setting.key) {
@@ -83,6 +86,7 @@ import Testing
                 [
                     "transports.websocket.pong_timeout": "21s", "transports.websocket.idle_timeout": "80s",
                     "session.log_bytes": "2KiB", "operations.log_bytes": "2KiB",
+                    "mcp.log_bytes": "2KiB", "mcp.max_unsent_bytes": "2KiB", "mcp.max_result_bytes": "2KiB",
                     "session.max_unsent_bytes": "2KiB", "transports.websocket.max_message_size": "2MiB",
                 ][setting.key] ?? sample
             let changed = try load("\(setting.key): \(value)").configuration

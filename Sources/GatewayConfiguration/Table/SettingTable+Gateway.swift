@@ -2,7 +2,7 @@ extension SettingTable {
     /// Every setting of the gateway, in the order in which it is documented and printed. A new setting is a row here
     /// and a property of `GatewayConfiguration`, whose initial value is the default.
     static let gateway = SettingTable(
-        listen + http + httpSSE + webSocket + session + protection + routing + operation, foreign: .gateway)
+        listen + http + httpSSE + webSocket + session + protection + routing + mcp + operation, foreign: .gateway)
 
     private static let connections = SettingKind<Int>.integer(1...1_000_000)
     private static let interval = SettingKind<Duration>.duration(.milliseconds(10)...(.seconds(3_600)))
@@ -177,6 +177,51 @@ extension SettingTable {
     private static let routing: [Setting] = [
         Setting(
             "routes", \.routes, .routes, "What becomes of a message that names no recipient; the first match decides")
+    ]
+
+    private static let mcp: [Setting] = [
+        Setting("mcpServers", \.mcpServers, .mcpServers, "MCP servers behind `/mcp`"),
+        Setting("mcp.demo", \.mcp.demo, .flag, "Whether the demonstration server `demo` is among them"),
+        Setting(
+            "mcp.prefix", \.mcp.prefix, .word,
+            "When a tool is called `server__tool`; collision: where two servers have the same name"
+        ),
+        Setting("mcp.max_sessions", \.mcp.maxSessions, .integer(1...1_000_000), "MCP sessions at a time"),
+        Setting(
+            "mcp.session_idle_timeout", \.mcp.sessionIdleTimeout, .duration(.seconds(1)...(.seconds(7 * 86_400))),
+            "How long a session without streams and calls is kept"),
+        Setting(
+            "mcp.log_messages", \.mcp.logMessages, .integer(1...1_000_000),
+            "Events kept for each session, so that a broken stream can be resumed"),
+        Setting("mcp.log_bytes", \.mcp.logBytes, .size(1_024...(1 << 30)), "Bytes of those events"),
+        Setting(
+            "mcp.max_unsent_bytes", \.mcp.maxUnsentBytes, .size(1_024...(1 << 30)),
+            "Bytes that may wait on one stream before it is cut"),
+        Setting("mcp.max_calls", \.mcp.maxCalls, .integer(1...100_000), "Calls that one session may have open"),
+        Setting(
+            "mcp.call_timeout", \.mcp.callTimeout, .duration(.milliseconds(100)...(.seconds(86_400))),
+            "How long a call may be silent; its progress counts"),
+        Setting(
+            "mcp.max_call_time", \.mcp.maxCallTime, .duration(.milliseconds(100)...(.seconds(86_400))),
+            "The longest that a call may take, whatever its progress says"),
+        Setting("mcp.list_timeout", \.mcp.listTimeout, interval, "How long a server has to answer a list"),
+        Setting("mcp.start_timeout", \.mcp.startTimeout, interval, "How long a server has to begin a session"),
+        Setting(
+            "mcp.stream_after", \.mcp.streamAfter, interval, "An answer that takes longer becomes an event stream"),
+        Setting(
+            "mcp.keepalive_interval", \.mcp.keepaliveInterval, interval,
+            "Silence after which a stream gets a comment"),
+        Setting(
+            "mcp.max_result_bytes", \.mcp.maxResultBytes, .size(1_024...(1 << 32)), "Largest message of a server"),
+        Setting(
+            "mcp.max_connections", \.mcp.maxConnections, .integer(1...65_535),
+            "Connections of one event loop to one server"),
+        Setting(
+            "mcp.max_list_pages", \.mcp.maxListPages, .integer(1...100_000),
+            "Pages that are asked of one server for one list"),
+        Setting(
+            "mcp.max_processes", \.mcp.maxProcesses, .integer(0...100_000),
+            "Child processes of all stdio servers together"),
     ]
 
     private static let operation: [Setting] = [

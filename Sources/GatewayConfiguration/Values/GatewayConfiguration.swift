@@ -28,6 +28,10 @@ public struct GatewayConfiguration: Sendable, Equatable {
     public var routes: [Route] = [
         Route(type: .exact("echo"), handler: .echo), Route(type: .any, handler: .events),
     ]
+    /// MCP servers behind the gateway, in the order of the configuration.
+    public var mcpServers: [MCPServer] = []
+    /// Bounds of the MCP side.
+    public var mcp = MCP()
     /// What this node is called among others.
     public var cluster = Cluster()
     /// What is written to the log, and how.

@@ -25,6 +25,8 @@ enum FrontDecision {
     case api(HTTPHeaders)
     /// It opens a stream.
     case stream(ConnectionEngine, GatewaySettings.Service)
+    /// An endpoint answers it on this event loop; these headers are added.
+    case endpoint(any LoopEndpoint, HTTPHeaders)
 }
 
 extension Gateway {
@@ -32,19 +34,35 @@ extension Gateway {
     func route(_ request: FrontRequest, _ loop: LoopState) -> FrontDecision {
         let path = request.target.path
         var cors = HTTPHeaders()
-        if path.hasPrefix("/mcp") {
+        let endpoint = loop.endpoint(for: path, on: request.service)
+        if path.hasPrefix("/mcp") || endpoint != nil {
             switch originPolicy.decide(request.head.headers) {
             case .notCrossOrigin: break
             case .allowed(let origin):
                 cors.add(name: "access-control-allow-origin", value: origin)
                 cors.add(name: "vary", value: "Origin")
-                if request.head.method == .OPTIONS { return .answer(preflight(cors)) }
+                if request.head.method == .OPTIONS { return .answer(preflight(cors, request.head.headers)) }
+                if endpoint != nil {
+                    cors.add(
+                        name: "access-control-expose-headers",
+                        value: "Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate")
+                }
             case .refused:
                 return .answer(
                     .problem(
                         Problem(
                             403, "origin_not_allowed", "pages of this origin may not connect: add it to cors.origin")))
             }
+        }
+        if let endpoint {
+            guard originPolicy.acceptsHost(request.head.headers) else {
+                return .answer(
+                    .problem(
+                        Problem(
+                            421, "host_not_allowed", "this gateway does not go by that name: see listen.public_host")))
+            }
+            guard currentPhase == .serving else { return .answer(.problem(.draining)) }
+            return .endpoint(endpoint, cors)
         }
         do throws(Problem) {
             switch path {
@@ -100,11 +118,18 @@ extension Gateway {
         throw .methodNotAllowed(methods.map(\.rawValue))
     }
 
-    private func preflight(_ cors: HTTPHeaders) -> APIResponse {
+    private func preflight(_ cors: HTTPHeaders, _ request: HTTPHeaders) -> APIResponse {
         var headers = cors
         headers.add(name: "access-control-allow-methods", value: "GET, POST, DELETE, OPTIONS")
+        // What is asked for is what is allowed, where it is known: names such as Mcp-Param-… cannot be listed.
+        let known = ["authorization", "accept", "content-type", "x-client-id", "last-event-id", "traceparent"]
+        let asked = request[canonicalForm: "access-control-request-headers"].map { $0.lowercased() }
+        let allowed = asked.filter { known.contains($0) || $0.hasPrefix("mcp-") }
         headers.add(
-            name: "access-control-allow-headers", value: "Authorization, Content-Type, X-Client-ID, Last-Event-ID")
+            name: "access-control-allow-headers",
+            value: allowed.isEmpty
+                ? "Authorization, Accept, Content-Type, X-Client-ID, Last-Event-ID, Mcp-Session-Id, MCP-Protocol-Version"
+                : allowed.joined(separator: ", "))
         headers.add(name: "access-control-max-age", value: "86400")
         return APIResponse(status: .noContent, headers: headers)
     }

@@ -25,6 +25,10 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     private var parserProblem: Problem?
     /// The connection has been counted in and is not counted as a stream.
     private var isCounted = false
+    /// The request that an endpoint works on.
+    private var exchange: Exchange?
+    /// What is known of that request.
+    private var exchangeTraits = (isClosing: false, isHead: false, isOldVersion: false)
 
     private enum Phase {
         /// Between requests.
@@ -101,6 +105,11 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     func channelInactive(context: ChannelHandlerContext) {
         if phase != .gone { phase = .ended }
         loop.leave(self)
+        if let exchange {
+            self.exchange = nil
+            loop.begin()
+            exchange.connectionClosed()
+        }
         context.fireChannelInactive()
     }
 
@@ -238,7 +247,59 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
             askAPI(request, extraHeaders, closing: closing, context)
         case .stream(let engine, let service):
             open(engine, as: service, isParserPaused: head.asksForUpgrade, context)
+        case .endpoint(let endpoint, let extraHeaders):
+            phase = .answering
+            let exchange = Exchange(self, extraHeaders: extraHeaders, eventLoop: context.eventLoop)
+            self.exchange = exchange
+            exchangeTraits = (closing, head.method == .HEAD, head.version == .http1_0)
+            endpoint.handle(EndpointRequest(request), exchange)
         }
+    }
+
+    // MARK: - Exchanges
+
+    /// The endpoint answers in one piece.
+    func finish(_ exchange: Exchange, _ response: APIResponse) {
+        guard self.exchange === exchange else { return }
+        self.exchange = nil
+        finishAnswer(response, closing: exchangeTraits.isClosing, isHead: exchangeTraits.isHead)
+    }
+
+    /// The endpoint answers in pieces.
+    func beginStream(_ exchange: Exchange, _ headers: HTTPHeaders) {
+        guard self.exchange === exchange, let context else { return }
+        var head = HTTPResponseHead(version: .http1_1, status: .ok, headers: headers)
+        if exchangeTraits.isOldVersion {
+            // The end of the connection is the end of the answer.
+            exchangeTraits.isClosing = true
+        } else {
+            head.headers.add(name: "transfer-encoding", value: "chunked")
+        }
+        if exchangeTraits.isClosing { head.headers.replaceOrAdd(name: "connection", value: "close") }
+        // The headers leave at once: some proxies hold a stream back until they have seen them.
+        context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
+    }
+
+    func writeStream(_ bytes: ByteBuffer, _ promise: EventLoopPromise<Void>) {
+        guard let context else { return promise.fail(ChannelError.ioOnClosedChannel) }
+        context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: promise)
+    }
+
+    func endStream(_ exchange: Exchange) {
+        guard self.exchange === exchange, let context else { return }
+        self.exchange = nil
+        guard phase == .answering else { return }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        guard self.context != nil, context.channel.isActive else { return }
+        loop.begin()
+        settle(context, closing: exchangeTraits.isClosing || gateway.currentPhase > .serving)
+        takeWaiting(context)
+        if let parserProblem, waiting.isEmpty { respond(.problem(parserProblem), closing: true) }
+    }
+
+    func abort() {
+        exchange = nil
+        context?.close(promise: nil)
     }
 
     // MARK: - Answers
@@ -285,6 +346,12 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         guard self.context != nil, context.channel.isActive else { return }
+        settle(context, closing: closing)
+    }
+
+    /// An answer has been written: the connection waits for the next request, or for its end.
+    private func settle(_ context: ChannelHandlerContext, closing: Bool) {
+        phase = closing ? .ended : .idle
         let now = Clock.now
         if closing {
             deadline = now + gateway.settings.closeTimeout

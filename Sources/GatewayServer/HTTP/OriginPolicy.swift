@@ -41,6 +41,15 @@ struct OriginPolicy: Sendable {
         return allowsLoopback && Self.isLoopback(host: host) ? .allowed(origin) : .refused
     }
 
+    /// Whether the request names a host that this gateway may go by. On loopback that is a loopback name or the public
+    /// one: a page that has its own name resolve to this machine gives another.
+    func acceptsHost(_ headers: HTTPHeaders) -> Bool {
+        guard allowsLoopback, let text = headers.first(name: "host"),
+            let (_, host, _) = Self.parts("http://\(text.lowercased())")
+        else { return true }
+        return Self.isLoopback(host: host) || host == publicHost
+    }
+
     static func isLoopback(host: String) -> Bool {
         host == "localhost" || host == "::1" || host == "[::1]"
             || host.hasPrefix("127.") && (try? SocketAddress(ipAddress: host, port: 0)) != nil

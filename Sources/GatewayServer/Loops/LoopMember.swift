@@ -54,6 +54,9 @@ final class LoopState {
     private(set) var lag = Instant.Span(nanoseconds: 0)
     private var nextTurn = Instant.zero
 
+    /// Answers requests on this event loop; set once, before the listeners open.
+    private var endpoint: (provider: any EndpointProvider, endpoint: any LoopEndpoint)?
+
     private var members: [LoopMember?] = []
     private var freeSlots: [Int] = []
     private var generations: [UInt16] = []
@@ -152,7 +155,25 @@ final class LoopState {
     func stop() {
         ticker?.cancel()
         ticker = nil
+        endpoint?.endpoint.stop()
+        endpoint = nil
     }
+
+    // MARK: - Endpoint
+
+    /// Gives this event loop its endpoint.
+    func install(_ provider: any EndpointProvider) {
+        endpoint = (provider, provider.makeEndpoint(on: eventLoop, index: index, gateway: gateway))
+    }
+
+    /// Who answers requests for `path` on this event loop, if anyone does.
+    func endpoint(for path: String, on service: GatewaySettings.Service) -> (any LoopEndpoint)? {
+        guard let endpoint, endpoint.provider.serves(path: path, on: service) else { return nil }
+        return endpoint.endpoint
+    }
+
+    /// The gateway shuts down.
+    func drainEndpoint() { endpoint?.endpoint.drain() }
 
     private func turn() {
         begin()

@@ -1,0 +1,72 @@
+extension GatewayConfiguration {
+    /// The Model Context Protocol: one address in front of many servers.
+    public struct MCP: Sendable, Equatable {
+        /// When a tool or prompt carries the name of its server: `server__tool`.
+        public enum Prefix: String, Sendable, CaseIterable { case always, collision, never }
+
+        /// Whether the demonstration server is among the servers.
+        public var demo = true
+        /// When a tool or prompt carries the name of its server.
+        public var prefix: Prefix = .collision
+        /// Sessions at a time.
+        public var maxSessions = 10_000
+        /// How long a session without streams and calls is kept.
+        public var sessionIdleTimeout: Duration = .seconds(1800)
+        /// Events kept for each session, so that a broken stream can be resumed.
+        public var logMessages = 1000
+        /// Bytes of those events.
+        public var logBytes = 1 << 20
+        /// Bytes that may wait on one stream before it is cut.
+        public var maxUnsentBytes = 1 << 20
+        /// Calls that one session may have open.
+        public var maxCalls = 100
+        /// How long a call may be silent.
+        public var callTimeout: Duration = .seconds(120)
+        /// The longest that a call may take.
+        public var maxCallTime: Duration = .seconds(1800)
+        /// How long a server has to answer a list.
+        public var listTimeout: Duration = .seconds(10)
+        /// How long a server has to begin a session.
+        public var startTimeout: Duration = .seconds(30)
+        /// When an answer that is not there yet becomes a stream.
+        public var streamAfter: Duration = .seconds(15)
+        /// Silence after which a stream gets a comment.
+        public var keepaliveInterval: Duration = .seconds(15)
+        /// The largest message of a server.
+        public var maxResultBytes = 64 << 20
+        /// Connections of one event loop to one server.
+        public var maxConnections = 150
+        /// Pages that are asked of one server for one list.
+        public var maxListPages = 100
+        /// Child processes of all stdio servers together.
+        public var maxProcesses = 200
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// A server behind the gateway, as desktop MCP clients write it.
+    public struct MCPServer: Sendable, Equatable {
+        /// How it is reached.
+        public enum Target: Sendable, Equatable {
+            /// A program that speaks on its standard input and output.
+            case command(String, arguments: [String], environment: [String: String], directory: String?)
+            /// Streamable HTTP.
+            case url(String, headers: [String: String])
+        }
+
+        /// What it is called in names of tools, logs and figures.
+        public var name: String
+        /// How it is reached.
+        public var target: Target
+        /// Whether all clients may share one session with it.
+        public var isStateless: Bool
+
+        /// A server.
+        public init(name: String, target: Target, isStateless: Bool = false) {
+            self.name = name
+            self.target = target
+            self.isStateless = isStateless
+        }
+    }
+}

@@ -1,0 +1,177 @@
+import GatewayCore
+import ModelContextProtocol
+import NIOCore
+import WireJSON
+
+/// The demonstration server: it is reached like any other, only that nothing lies between.
+final class DemoSession: UpstreamSession {
+    /// Calls in the middle of something, by number; what cancels them.
+    private var running: [Int: Scheduled<Void>] = [:]
+    /// Questions to the client, by the id that they have here: which call they belong to.
+    private var questions: [Int: Int] = [:]
+    private var isOpen = false
+
+    override func open() {
+        isOpen = true
+        // Not at once: whoever begins a session is not done with it yet.
+        hub.eventLoop.assumeIsolated().execute { [self] in
+            guard isOpen else { return }
+            server.era = .legacy
+            began()
+        }
+    }
+
+    override func shut() {
+        isOpen = false
+        for task in running.values { task.cancel() }
+        running = [:]
+        questions = [:]
+    }
+
+    override func transmit(_ call: Call) {
+        let number = call.number
+        let message = call.message
+        // An answer comes later, as from any server.
+        hub.eventLoop.assumeIsolated().execute { [self] in
+            guard isOpen else { return }
+            hub.readClock()
+            message.withUnsafeReadableBytes { bytes in
+                guard let request = try? RPCMessage(bytes, maxDepth: hub.settings.maxJSONDepth) else { return }
+                handle(request, bytes, number)
+            }
+        }
+    }
+
+    override func transmit(_ message: ByteBuffer) {
+        message.withUnsafeReadableBytes { bytes in
+            guard let answer = try? RPCMessage(bytes, maxDepth: hub.settings.maxJSONDepth), answer.kind == .response,
+                let place = answer.id, let question = RPCMessage.integer(place, bytes),
+                let number = questions.removeValue(forKey: question)
+            else { return }
+            let said = (answer.result ?? answer.error).map { [UInt8](bytes[$0.offset..<$0.end]) } ?? []
+            hub.eventLoop.assumeIsolated().execute { [self] in
+                guard isOpen else { return }
+                hub.readClock()
+                text("the client answered: " + String(decoding: said, as: UTF8.self), to: number, isError: false)
+            }
+        }
+    }
+
+    override func transmitCancellation(_ call: Call, notice: ByteBuffer) {
+        running.removeValue(forKey: call.number)?.cancel()
+        questions = questions.filter { $0.value != call.number }
+    }
+
+    // MARK: - Requests
+
+    private func handle(_ request: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ number: Int) {
+        switch request.method {
+        case .listTools: answer(DemoTools.list, to: number)
+        case .listPrompts: answer(Array(#"{"prompts":[]}"#.utf8), to: number)
+        case .listResources: answer(Array(#"{"resources":[]}"#.utf8), to: number)
+        case .listResourceTemplates: answer(Array(#"{"resourceTemplates":[]}"#.utf8), to: number)
+        case .callTool: callTool(request, bytes, number)
+        default: say(RPCError.methodNotFound("the demo server has tools only").response(id: Array("\(number)".utf8)))
+        }
+    }
+
+    private func callTool(_ request: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ number: Int) {
+        let name = request.name.map { RPCMessage.text($0, bytes) } ?? ""
+        let arguments = DemoArguments(bytes, request.params)
+        switch name {
+        case "echo":
+            guard let said = arguments.text("text") else { return missing("text", to: number) }
+            text(said, to: number, isError: false)
+        case "add":
+            guard let a = arguments.number("a"), let b = arguments.number("b") else {
+                return missing("the numbers a and b", to: number)
+            }
+            text(DemoArguments.written(a + b), to: number, isError: false)
+        case "slow":
+            let steps = arguments.integer("steps", 1...1000) ?? 5
+            let milliseconds = Int64(arguments.integer("milliseconds", 1...60_000) ?? 200)
+            step(1, of: steps, every: milliseconds, number)
+        case "fail": text("this tool always fails", to: number, isError: true)
+        case "ask": ask(arguments.text("question") ?? "What is your name?", number)
+        case "big":
+            let count = arguments.integer("bytes", 0...(16 << 20)) ?? 65_536
+            text(String(repeating: "x", count: count), to: number, isError: false)
+        default:
+            say(RPCError.invalidParams("Unknown tool: \(name)").response(id: Array("\(number)".utf8)))
+        }
+    }
+
+    private func step(_ step: Int, of steps: Int, every milliseconds: Int64, _ number: Int) {
+        running[number] = hub.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(milliseconds)) { [self] in
+            guard isOpen else { return }
+            hub.readClock()
+            say(
+                JSONWriter.object { writer in
+                    writer.member("jsonrpc", "2.0")
+                    writer.member("method", "notifications/progress")
+                    writer.member("params") { params in
+                        params.member("progressToken", number)
+                        params.member("progress", step)
+                        params.member("total", steps)
+                        params.member("message", "step \(step) of \(steps)")
+                    }
+                })
+            if step < steps {
+                self.step(step + 1, of: steps, every: milliseconds, number)
+            } else {
+                running[number] = nil
+                text("took \(steps) steps", to: number, isError: false)
+            }
+        }
+    }
+
+    private func ask(_ question: String, _ number: Int) {
+        let id = hub.nextNumber()
+        questions[id] = number
+        say(
+            JSONWriter.object { writer in
+                writer.member("jsonrpc", "2.0")
+                writer.member("id", id)
+                writer.member("method", "elicitation/create")
+                writer.member("params") { params in
+                    params.member("message", question)
+                    params.member("requestedSchema") { schema in
+                        schema.member("type", "object")
+                        schema.member("properties") { properties in
+                            properties.member("answer") { $0.member("type", "string") }
+                        }
+                        schema.key("required")
+                        schema.array { $0.value("answer") }
+                    }
+                }
+            }, with: call(number))
+    }
+
+    // MARK: - Answers
+
+    private func missing(_ what: String, to number: Int) {
+        text("\(what) must be given", to: number, isError: true)
+    }
+
+    private func text(_ text: String, to number: Int, isError: Bool) {
+        let result = JSONWriter.object { writer in
+            writer.key("content")
+            writer.array { content in
+                content.object { part in
+                    part.member("type", "text")
+                    part.member("text", text)
+                }
+            }
+            writer.member("isError", isError)
+        }
+        answer(result, to: number)
+    }
+
+    private func answer(_ result: [UInt8], to number: Int) {
+        say(RPCAnswer.result(result, id: Array("\(number)".utf8)))
+    }
+
+    private func say(_ message: [UInt8], with call: Call? = nil) {
+        message.withUnsafeBytes { received($0, with: call) }
+    }
+}

@@ -1,0 +1,177 @@
+import GatewayCore
+import GatewayServer
+import ModelContextProtocol
+import NIOCore
+import NIOHTTP1
+import WireJSON
+
+/// Requests of the revisions up to 2025-11-25: sessions that begin with `initialize`.
+extension MCPHub {
+    func post(_ request: EndpointRequest, _ exchange: Exchange) {
+        let headers = request.head.headers
+        guard MediaTypes.isJSON(headers) else {
+            return exchange.respond(
+                .rpc(.unsupportedMediaType, .invalidRequest("Content-Type must be application/json")))
+        }
+        guard MediaTypes.accepts("application/json", headers), MediaTypes.accepts("text/event-stream", headers) else {
+            return exchange.respond(
+                .rpc(
+                    .notAcceptable,
+                    .invalidRequest("the client must accept both application/json and text/event-stream")))
+        }
+        let versions = headers.filter { $0.name.lowercased() == "mcp-protocol-version" }
+        guard versions.count <= 1 else {
+            return exchange.respond(.rpc(.badRequest, .headerMismatch("MCP-Protocol-Version stands there twice")))
+        }
+        if let name = versions.first?.value, ProtocolVersion(rawValue: name)?.hasHandshake != true {
+            return postModern(request, version: name, exchange)
+        }
+        request.body.withUnsafeReadableBytes { bytes in
+            if bytes.first(where: { $0 > 0x20 }) == UInt8(ascii: "[") {
+                postBatch(bytes, request, exchange)
+            } else {
+                postOne(bytes, request, exchange)
+            }
+        }
+    }
+
+    private func postOne(_ bytes: UnsafeRawBufferPointer, _ request: EndpointRequest, _ exchange: Exchange) {
+        let message: RPCMessage
+        do throws(RPCError) {
+            message = try RPCMessage(bytes, maxDepth: settings.maxJSONDepth)
+        } catch { return exchange.respond(.rpc(.badRequest, error)) }
+        let id = message.id.map { [UInt8](bytes[$0.offset..<$0.end]) }
+        if message.modernVersion != nil {
+            // The body is of a revision that headers have to name.
+            return exchange.respond(.rpc(.badRequest, .headerMismatch("MCP-Protocol-Version is missing"), id: id))
+        }
+        if message.method == .initialize, let id, message.kind == .request,
+            !request.head.headers.contains(name: "mcp-session-id")
+        {
+            return initialize(message, bytes, id, request, exchange)
+        }
+        guard let session = session(of: request, exchange) else { return }
+        guard message.kind == .request, let id else {
+            session.receive(message, bytes)
+            return exchange.respond(APIResponse(status: .accepted))
+        }
+        guard session.openCalls < settings.maxCalls else {
+            let error = RPCError.internalError("too many open calls (mcp.max_calls)")
+            return exchange.respond(.rpc(.tooManyRequests, error, id: id))
+        }
+        let reply = session.openReply(exchange, ids: [id], isBatch: false)
+        dispatch(message, bytes, id, session, reply)
+    }
+
+    /// Several messages in one array: one revision has that.
+    private func postBatch(_ bytes: UnsafeRawBufferPointer, _ request: EndpointRequest, _ exchange: Exchange) {
+        guard let session = session(of: request, exchange) else { return }
+        guard session.version.hasBatches else {
+            return exchange.respond(.rpc(.badRequest, .invalidRequest("batches are of revision 2025-03-26 only")))
+        }
+        var parts: [(RPCMessage, UnsafeRawBufferPointer)] = []
+        do {
+            var scanner = JSONScanner(bytes, maxDepth: settings.maxJSONDepth)
+            guard try scanner.beginArray() else { throw RPCError.invalidRequest("the batch is empty") }
+            repeat {
+                let span = try scanner.value()
+                let part = UnsafeRawBufferPointer(rebasing: bytes[span.offset..<span.end])
+                parts.append((try RPCMessage(part, maxDepth: settings.maxJSONDepth), part))
+            } while try scanner.nextElement()
+            try scanner.finish()
+        } catch let error as JSONError {
+            return exchange.respond(.rpc(.badRequest, .parse(error.reason)))
+        } catch let error as RPCError {
+            return exchange.respond(.rpc(.badRequest, error))
+        } catch { return exchange.respond(.rpc(.badRequest, .parse("\(error)"))) }
+        let requests = parts.filter { $0.0.kind == .request }
+        let ids = requests.compactMap { message, part in message.id.map { [UInt8](part[$0.offset..<$0.end]) } }
+        guard Set(ids).count == ids.count else {
+            return exchange.respond(.rpc(.badRequest, .invalidRequest("an id stands in the batch twice")))
+        }
+        guard session.openCalls + ids.count <= settings.maxCalls else {
+            return exchange.respond(
+                .rpc(.tooManyRequests, .internalError("too many open calls (mcp.max_calls)")))
+        }
+        for (message, part) in parts where message.kind != .request { session.receive(message, part) }
+        guard !ids.isEmpty else { return exchange.respond(APIResponse(status: .accepted)) }
+        let reply = session.openReply(exchange, ids: ids, isBatch: true)
+        for ((message, part), id) in zip(requests, ids) { dispatch(message, part, id, session, reply) }
+    }
+
+    private func initialize(
+        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ id: [UInt8], _ request: EndpointRequest,
+        _ exchange: Exchange
+    ) {
+        guard let place = message.protocolVersion else {
+            return exchange.respond(.rpc(.ok, .invalidParams("protocolVersion is missing"), id: id))
+        }
+        guard directory.sessionBegins() else {
+            return exchange.respond(
+                .rpc(.serviceUnavailable, .internalError("too many sessions (mcp.max_sessions)"), id: id))
+        }
+        func text(_ span: JSONSpan?) -> [UInt8] {
+            guard let span else { return Array("{}".utf8) }
+            return [UInt8](bytes[span.offset..<span.end]).map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 }
+        }
+        let session = ClientSession(
+            id: newSessionID(), hub: self, version: .negotiated(RPCMessage.text(place, bytes)),
+            capabilities: text(message.capabilities), clientInfo: text(message.clientInfo),
+            authorization: request.head.headers.first(name: "authorization"))
+        sessions[session.id] = session
+        let result = RPCAnswer.initialize(session.version, server: settings.version)
+        exchange.respond(
+            APIResponse(
+                status: .ok,
+                headers: [
+                    "content-type": "application/json", "cache-control": "no-store", "mcp-session-id": session.id,
+                ], body: ByteBuffer(bytes: RPCAnswer.result(result, id: id))))
+    }
+
+    /// An id that says where the session lives, and that nobody can guess.
+    private func newSessionID() -> String {
+        var generator = SystemRandomNumberGenerator()
+        let high = String(generator.next(), radix: 16)
+        let low = String(generator.next(), radix: 16)
+        return "\(index).\(high)-\(low)"
+    }
+
+    // MARK: - Requests
+
+    /// Answers a request of a session, or sends it to the server that can.
+    private func dispatch(
+        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ id: [UInt8], _ session: ClientSession,
+        _ reply: ReplyStream
+    ) {
+        func respond(_ bytes: [UInt8]) { reply.respond(ByteBuffer(bytes: bytes), to: id) }
+        guard let method = message.method, method.isLegacyRequest else {
+            let name = message.methodName.map { RPCMessage.text($0, bytes) } ?? ""
+            return respond(RPCError.methodNotFound(name).response(id: id))
+        }
+        switch method {
+        case .ping: respond(RPCAnswer.empty(id: id))
+        case .initialize:
+            respond(RPCError.invalidRequest("the session has begun already").response(id: id))
+        case .setLevel:
+            guard let place = message.level else {
+                return respond(RPCError.invalidParams("level is missing").response(id: id))
+            }
+            session.setLevel([UInt8](bytes[place.offset..<place.end]))
+            respond(RPCAnswer.empty(id: id))
+        case .listTools, .listPrompts, .listResources, .listResourceTemplates:
+            guard let kind = ListKind(method) else { return }
+            guard message.cursor == nil else {
+                // The gateway never gives one: its lists are whole.
+                return respond(RPCError.invalidParams("unknown cursor").response(id: id))
+            }
+            ListAssembly(kind, hub: self, session: session.upstream) { [unowned self] _ in
+                respond(RPCAnswer.result(catalogue.result(kind, servers, modern: nil), id: id))
+            }.start()
+        default:
+            let token = message.progressToken.map { [UInt8](bytes[$0.offset..<$0.end]) }
+            forward(
+                Forwarding(method: method, id: id, progressToken: token, reply: reply, session: session.upstream),
+                message, bytes)
+        }
+    }
+}

@@ -1,0 +1,221 @@
+import GatewayCore
+import GatewayServer
+import Logging
+import ModelContextProtocol
+import NIOCore
+import NIOHTTP1
+import WireJSON
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// The MCP side of one event loop: its sessions, its servers, and what is on the way between them. From the client's
+/// connection to the server's nothing leaves the event loop.
+final class MCPHub: LoopEndpoint {
+    let index: Int
+    let eventLoop: any EventLoop
+    let settings: MCPSettings
+    let logger: Logger
+    /// Who knows the hubs of the other event loops.
+    let directory: MCPDirectory
+    private(set) var servers: [UpstreamServer] = []
+    private(set) var catalogue = Catalogue([], prefix: .never)
+    var sessions: [String: ClientSession] = [:]
+    /// Lists in the making.
+    var assemblies: [ObjectIdentifier: ListAssembly] = [:]
+    /// Child processes that have not been reaped.
+    var children: [ObjectIdentifier: ChildProcess] = [:]
+    private var number = 0
+    private(set) var now = Instant.zero
+    private var ticker: RepeatedTask?
+    private(set) var isDraining = false
+    /// Announcements that wait a moment for others of their kind.
+    private var changed: Set<RPCMethod> = []
+    /// What the gateway tells servers of itself when no client stands behind it.
+    let ownInfo: [UInt8]
+
+    init(index: Int, eventLoop: any EventLoop, settings: MCPSettings, directory: MCPDirectory, logger: Logger) {
+        self.index = index
+        self.eventLoop = eventLoop
+        self.settings = settings
+        self.directory = directory
+        self.logger = logger
+        ownInfo = JSONWriter.object { writer in
+            writer.member("name", "mcp-gateway")
+            writer.member("version", settings.version)
+        }
+        readClock()
+        servers = settings.servers.enumerated().map { UpstreamServer(index: $0, settings: $1, hub: self) }
+        catalogue = Catalogue(servers, prefix: settings.prefix)
+        let hub = NIOLoopBound(self, eventLoop: eventLoop)
+        ticker = eventLoop.scheduleRepeatedTask(initialDelay: .milliseconds(250), delay: .milliseconds(250)) { _ in
+            hub.value.tend()
+        }
+    }
+
+    /// Reads the clock: once for each event from outside.
+    func readClock() {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        now = Instant(nanoseconds: Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec))
+    }
+
+    /// A number that no other request of this event loop has.
+    func nextNumber() -> Int {
+        number += 1
+        return number
+    }
+
+    // MARK: - Life
+
+    private func tend() {
+        readClock()
+        for session in sessions.values {
+            session.tend(now: now)
+            if session.isIdle(at: now) { end(session) }
+        }
+        for server in servers { server.tend(now: now) }
+    }
+
+    func drain() {
+        isDraining = true
+        for session in sessions.values { session.endStreams() }
+    }
+
+    func stop() {
+        ticker?.cancel()
+        for session in sessions.values { session.close() }
+        sessions = [:]
+        for server in servers { server.stop() }
+        assemblies = [:]
+        for child in Array(children.values) { child.kill() }
+        children = [:]
+    }
+
+    /// Ends a session, and with it everything that servers keep for it.
+    func end(_ session: ClientSession) {
+        guard sessions.removeValue(forKey: session.id) != nil else { return }
+        directory.sessionEnded()
+        session.close()
+    }
+
+    // MARK: - Lists
+
+    /// A server has told a list that differs from the one before.
+    func listsChanged(_ kind: ListKind) {
+        catalogue = Catalogue(servers, prefix: settings.prefix)
+    }
+
+    /// A server says that one of its lists has changed: its clients are told, once for several that come together.
+    func serverChanged(_ kind: ListKind, server: UpstreamServer, client: ClientSession?) {
+        let method: RPCMethod =
+            switch kind {
+            case .tools: .toolsChanged
+            case .prompts: .promptsChanged
+            case .resources, .resourceTemplates: .resourcesChanged
+            }
+        guard let client else {
+            guard changed.insert(method).inserted else { return }
+            eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(100)) { [unowned self] in
+                readClock()
+                changed.remove(method)
+                for session in sessions.values { session.announce(Self.notification(method)) }
+            }
+            return
+        }
+        client.announceChange(method)
+    }
+
+    static func notification(_ method: RPCMethod) -> ByteBuffer {
+        ByteBuffer(string: "{\"jsonrpc\":\"2.0\",\"method\":\"\(method.rawValue)\"}")
+    }
+
+    // MARK: - HTTP
+
+    func handle(_ request: EndpointRequest, _ exchange: Exchange) {
+        readClock()
+        guard !isDraining else {
+            return exchange.respond(.rpc(.serviceUnavailable, .internalError("the gateway is shutting down")))
+        }
+        switch request.head.method {
+        case .POST: post(request, exchange)
+        case .GET: get(request, exchange)
+        case .DELETE: delete(request, exchange)
+        default:
+            var response = APIResponse.rpc(.methodNotAllowed, .invalidRequest("use POST, GET or DELETE"))
+            response.headers.add(name: "allow", value: "GET, POST, DELETE")
+            exchange.respond(response)
+        }
+    }
+
+    /// The session that a request names; otherwise the request is answered.
+    func session(of request: EndpointRequest, _ exchange: Exchange) -> ClientSession? {
+        let headers = request.head.headers
+        guard let id = headers.first(name: "mcp-session-id") else {
+            exchange.respond(.rpc(.badRequest, .invalidRequest("Missing session ID")))
+            return nil
+        }
+        if let name = headers.first(name: "mcp-protocol-version"), ProtocolVersion(rawValue: name) == nil {
+            exchange.respond(.rpc(.badRequest, .invalidRequest("unknown MCP-Protocol-Version")))
+            return nil
+        }
+        // One answer for all that is not this client's: whoever guesses learns nothing.
+        guard let session = sessions[id], session.authorization == headers.first(name: "authorization") else {
+            exchange.respond(.rpc(.notFound, .invalidRequest("Session not found")))
+            return nil
+        }
+        session.touch()
+        return session
+    }
+
+    private func get(_ request: EndpointRequest, _ exchange: Exchange) {
+        if request.head.headers.first(name: "mcp-protocol-version") == ProtocolVersion.july2026.rawValue {
+            return refuseMethod(exchange)
+        }
+        guard MediaTypes.accepts("text/event-stream", request.head.headers) else {
+            return exchange.respond(.rpc(.notAcceptable, .invalidRequest("the client must accept text/event-stream")))
+        }
+        guard let session = session(of: request, exchange) else { return }
+        session.listen(exchange, lastEventID: request.head.headers.first(name: "last-event-id"))
+    }
+
+    private func delete(_ request: EndpointRequest, _ exchange: Exchange) {
+        if request.head.headers.first(name: "mcp-protocol-version") == ProtocolVersion.july2026.rawValue {
+            return refuseMethod(exchange)
+        }
+        guard let session = session(of: request, exchange) else { return }
+        end(session)
+        exchange.respond(APIResponse(status: .ok))
+    }
+
+    /// The revisions without sessions have nothing to read or to delete.
+    private func refuseMethod(_ exchange: Exchange) {
+        var response = APIResponse.rpc(.methodNotAllowed, .invalidRequest("use POST"))
+        response.headers.add(name: "allow", value: "POST")
+        exchange.respond(response)
+    }
+}
+
+/// The `Accept` and `Content-Type` of requests.
+enum MediaTypes {
+    /// Whether the client takes answers of this type; wildcards and parameters are understood.
+    static func accepts(_ type: String, _ headers: HTTPHeaders) -> Bool {
+        let ranges = headers[canonicalForm: "accept"]
+        let group = type.prefix { $0 != "/" } + "/*"
+        return ranges.contains { range in
+            let media = range.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
+            return media == type || media == "*/*" || media == group
+        }
+    }
+
+    /// Whether the body is JSON.
+    static func isJSON(_ headers: HTTPHeaders) -> Bool {
+        let media = (headers.first(name: "content-type") ?? "").prefix { $0 != ";" }.lowercased().filter { $0 != " " }
+        return media == "application/json"
+    }
+}

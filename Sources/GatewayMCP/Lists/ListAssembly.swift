@@ -1,0 +1,123 @@
+import GatewayCore
+import ModelContextProtocol
+import NIOCore
+import WireJSON
+
+/// One list of all servers: every server is asked at once, page by page, and the answer is put together when the last one
+/// has answered or its time is over. A server that fails is represented by what it had before.
+final class ListAssembly {
+    private unowned let hub: MCPHub
+    private let kind: ListKind
+    private let session: (UpstreamServer) -> UpstreamSession
+    private let finished: (ListAssembly) -> Void
+    private var parts: [Part]
+    private var open: Int
+    private var timer: Scheduled<Void>?
+    private var isOver = false
+    /// How long the list may be kept, in milliseconds: as long as the most short-lived of its parts.
+    private(set) var timeToLive: Int?
+    private(set) var isPublic = true
+
+    private struct Part {
+        let server: UpstreamServer
+        var list = UpstreamServer.KnownList()
+        var pages = 0
+        var isDone = false
+        var call: Call?
+    }
+
+    /// - Parameters:
+    ///   - session: the session in which a server is asked.
+    ///   - finished: called once, with everything in place in `hub`.
+    init(
+        _ kind: ListKind, hub: MCPHub, session: @escaping (UpstreamServer) -> UpstreamSession,
+        finished: @escaping (ListAssembly) -> Void
+    ) {
+        self.kind = kind
+        self.hub = hub
+        self.session = session
+        self.finished = finished
+        parts = hub.servers.map { Part(server: $0) }
+        open = parts.count
+    }
+
+    func start() {
+        hub.assemblies[ObjectIdentifier(self)] = self
+        guard !parts.isEmpty else { return finish() }
+        let amount = TimeAmount.nanoseconds(hub.settings.listTimeout.nanoseconds)
+        timer = hub.eventLoop.assumeIsolated().scheduleTask(in: amount) { self.timeUp() }
+        for index in parts.indices { ask(index, cursor: nil) }
+    }
+
+    private func ask(_ index: Int, cursor: [UInt8]?) {
+        let number = hub.nextNumber()
+        let message = JSONWriter.object { writer in
+            writer.member("jsonrpc", "2.0")
+            writer.member("id", number)
+            writer.member("method", kind.method.rawValue)
+            writer.member("params") { if let cursor { $0.member("cursor", raw: cursor) } }
+        }
+        let call = Call(
+            number: number, origin: .gateway { outcome in self.answered(index, outcome) }, method: kind.method,
+            message: ByteBuffer(bytes: message), isRepeatable: true, now: hub.now,
+            deadline: hub.now + hub.settings.listTimeout)
+        parts[index].call = call
+        session(parts[index].server).submit(call)
+    }
+
+    private func answered(_ index: Int, _ outcome: CallOutcome) {
+        guard !isOver, !parts[index].isDone else { return }
+        switch outcome {
+        case .failed(let error): close(index, error: error.message)
+        case .answered(let message, let bytes):
+            guard let result = message.result else {
+                // A server that does not have this kind of list has nothing in it.
+                parts[index].server.learned(kind, .init())
+                return close(index, error: nil)
+            }
+            do throws(RPCError) {
+                let page = try ListPage(bytes, result, kind, maxDepth: hub.settings.maxJSONDepth)
+                take(page, bytes, index)
+            } catch { close(index, error: error.message) }
+        }
+    }
+
+    private func take(_ page: ListPage, _ bytes: UnsafeRawBufferPointer, _ index: Int) {
+        for item in page.items {
+            parts[index].list.names.append(item.nameText)
+            let name = JSONSpan(offset: item.name.offset - item.span.offset, length: item.name.length)
+            parts[index].list.items.append(([UInt8](bytes[item.span.offset..<item.span.end]), name))
+            if item.isRepeatable { parts[index].list.repeatable.insert(item.nameText) }
+        }
+        timeToLive = min(timeToLive ?? .max, page.timeToLive ?? 0)
+        isPublic = isPublic && page.isPublic
+        parts[index].pages += 1
+        if let next = page.nextCursor, parts[index].pages < hub.settings.maxListPages {
+            ask(index, cursor: [UInt8](bytes[next.offset..<next.end]))
+        } else {
+            parts[index].server.learned(kind, parts[index].list)
+            close(index, error: nil)
+        }
+    }
+
+    private func close(_ index: Int, error: String?) {
+        if let error { parts[index].server.failed(error) }
+        parts[index].isDone = true
+        parts[index].call = nil
+        open -= 1
+        if open == 0 { finish() }
+    }
+
+    private func timeUp() {
+        for part in parts where !part.isDone { part.server.failed("no answer within mcp.list_timeout") }
+        finish()
+    }
+
+    private func finish() {
+        guard !isOver else { return }
+        isOver = true
+        timer?.cancel()
+        hub.assemblies[ObjectIdentifier(self)] = nil
+        finished(self)
+    }
+}

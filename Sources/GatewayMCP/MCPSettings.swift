@@ -1,0 +1,67 @@
+import GatewayCore
+public import ModelContextProtocol
+
+/// What the MCP side is told when it starts. Every value has a key in the configuration.
+public struct MCPSettings: Sendable {
+    /// A server behind the gateway.
+    public struct Server: Sendable, Equatable {
+        /// How it is reached.
+        public enum Target: Sendable, Equatable {
+            /// A program that speaks on its standard input and output.
+            case command(String, arguments: [String], environment: [String: String], directory: String?)
+            /// Streamable HTTP.
+            case url(String, headers: [String: String])
+            /// The demonstration that is built in.
+            case demo
+        }
+
+        public let name: String
+        public let target: Target
+        /// Whether its sessions hold nothing of a client's, so that all clients may share one.
+        public let isStateless: Bool
+
+        public init(name: String, target: Target, isStateless: Bool = false) {
+            self.name = name
+            self.target = target
+            self.isStateless = isStateless
+        }
+    }
+
+    public var servers: [Server] = [Server(name: "demo", target: .demo)]
+    public var prefix = ExposedNames.Prefix.collision
+    public var maxSessions = 10_000
+    /// How long a session without streams and calls is kept.
+    public var sessionIdleTimeout = Instant.Span.seconds(1800)
+    /// Events that are kept for each session, so that a broken stream can be resumed.
+    public var logMessages = 1000
+    public var logBytes = 1 << 20
+    /// Bytes that may wait on one stream before it is cut.
+    public var maxUnsentBytes = 1 << 20
+    /// Calls that one session may have open.
+    public var maxCalls = 100
+    /// A call that shows no sign of life for so long is given up.
+    public var callTimeout = Instant.Span.seconds(120)
+    /// The longest that a call may take, whatever its progress says.
+    public var maxCallTime = Instant.Span.seconds(1800)
+    /// How long a server has to answer a list.
+    public var listTimeout = Instant.Span.seconds(10)
+    /// How long a server has to begin a session.
+    public var startTimeout = Instant.Span.seconds(30)
+    /// An answer that takes longer becomes a stream.
+    public var streamAfter = Instant.Span.seconds(15)
+    /// Silence after which a stream gets a comment.
+    public var keepaliveInterval = Instant.Span.seconds(15)
+    /// The largest message of a server.
+    public var maxResultBytes = 64 << 20
+    /// Connections to one server.
+    public var maxConnections = 150
+    /// Pages that are asked of one server for one list.
+    public var maxListPages = 100
+    public var maxJSONDepth = 64
+    /// Children that all stdio servers may have together.
+    public var maxProcesses = 200
+    /// What `serverInfo` says.
+    public var version = ""
+
+    public init() {}
+}

@@ -1,0 +1,94 @@
+import GatewayCore
+import ModelContextProtocol
+import NIOCore
+
+/// What became of a call.
+enum CallOutcome {
+    /// The server's answer, and the bytes it stands in.
+    case answered(RPCMessage, UnsafeRawBufferPointer)
+    case failed(RPCError)
+}
+
+/// One request on its way to a server: a client's, or the gateway's own.
+final class Call {
+    /// Who waits for the answer.
+    enum Origin {
+        /// A client, who knows the request by this id.
+        case client(ReplyStream, id: [UInt8])
+        case gateway((CallOutcome) -> Void)
+    }
+
+    /// What the server knows the request by; also its progress token. No two calls of an event loop share it.
+    let number: Int
+    let origin: Origin
+    let method: RPCMethod
+    /// Name or URI, as the server calls it; for the headers of 2026-07-28.
+    let name: String?
+    /// The message as the server gets it.
+    var message: ByteBuffer
+    /// What the client wants progress to be called.
+    let progressToken: [UInt8]?
+    /// Whether asking twice does no harm.
+    let isRepeatable: Bool
+    var attempts = 0
+    /// When it began, and when it last showed a sign of life.
+    let startedAt: Instant
+    var lastActivity: Instant
+    let deadline: Instant
+    /// The answer has been given, or nobody waits for it any more.
+    private(set) var isOver = false
+    /// Where the call is pending.
+    weak var session: UpstreamSession?
+
+    init(
+        number: Int, origin: Origin, method: RPCMethod, name: String? = nil, message: ByteBuffer,
+        progressToken: [UInt8]? = nil, isRepeatable: Bool, now: Instant, deadline: Instant
+    ) {
+        self.number = number
+        self.origin = origin
+        self.method = method
+        self.name = name
+        self.message = message
+        self.progressToken = progressToken
+        self.isRepeatable = isRepeatable
+        self.startedAt = now
+        self.lastActivity = now
+        self.deadline = deadline
+    }
+
+    /// The stream that the client reads the answer from.
+    var reply: ReplyStream? {
+        if case .client(let reply, _) = origin { reply } else { nil }
+    }
+
+    func finish(_ outcome: CallOutcome) {
+        guard !isOver else { return }
+        isOver = true
+        session = nil
+        message = ByteBuffer()
+        switch origin {
+        case .gateway(let body): body(outcome)
+        case .client(let reply, let id):
+            switch outcome {
+            case .answered(let message, let bytes):
+                var splice = Splice()
+                if let place = message.id {
+                    splice.replace(place, with: id)
+                    reply.respond(splice.apply(to: bytes, oneLine: message.hasLineBreaks), to: id)
+                } else {
+                    // An error that could not name the request: it can only be this one.
+                    let error = RPCError.internalError("the server could not read the request")
+                    reply.respond(ByteBuffer(bytes: error.response(id: id)), to: id)
+                }
+            case .failed(let error): reply.respond(ByteBuffer(bytes: error.response(id: id)), to: id)
+            }
+        }
+    }
+
+    /// Nobody waits for the answer any more.
+    func abandon() {
+        isOver = true
+        session = nil
+        message = ByteBuffer()
+    }
+}

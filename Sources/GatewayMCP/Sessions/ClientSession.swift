@@ -1,0 +1,297 @@
+import GatewayCore
+import GatewayServer
+import ModelContextProtocol
+import NIOCore
+import NIOHTTP1
+import WireJSON
+
+/// The session of a client up to revision 2025-11-25: what it said of itself at the beginning, its streams, and a session
+/// of its own with every server that it has used.
+final class ClientSession {
+    let id: String
+    unowned let hub: MCPHub
+    let version: ProtocolVersion
+    /// JSON text of what the client can do and what it is; servers are told the same.
+    let capabilities: [UInt8]
+    let clientInfo: [UInt8]
+    /// The credential that began the session; nobody else may use it.
+    let authorization: String?
+    private(set) var lastActivity: Instant
+    private(set) var isClosed = false
+    private var sessionLog: SessionLog
+    private var nextStream = 1
+    /// Streams of requests that are not answered yet, by number.
+    private var streams: [Int: ReplyStream] = [:]
+    /// The stream that belongs to no request, while the client reads it.
+    private var standalone: ReplyStream?
+    /// The last event of that stream that a connection has been given.
+    private var standaloneSent = -1
+    private var upstreams: [Int: UpstreamSession] = [:]
+    private(set) var level: [UInt8]?
+    /// Requests of servers that the client has not answered yet, by the id that it knows them by.
+    private var questions: [Int: Question] = [:]
+    private var nextQuestion = 1
+    /// Announcements that wait a moment for others of their kind.
+    private var changed: Set<RPCMethod> = []
+
+    private struct Question {
+        weak var session: UpstreamSession?
+        let id: [UInt8]
+        let progressToken: [UInt8]?
+    }
+
+    init(
+        id: String, hub: MCPHub, version: ProtocolVersion, capabilities: [UInt8], clientInfo: [UInt8],
+        authorization: String?
+    ) {
+        self.id = id
+        self.hub = hub
+        self.version = version
+        self.capabilities = capabilities
+        self.clientInfo = clientInfo
+        self.authorization = authorization
+        lastActivity = hub.now
+        sessionLog = SessionLog(maxMessages: hub.settings.logMessages, maxBytes: hub.settings.logBytes)
+    }
+
+    // MARK: - Life
+
+    func touch() { lastActivity = hub.now }
+
+    /// Whether nothing has happened for so long that the client has left without a word.
+    func isIdle(at now: Instant) -> Bool {
+        standalone == nil && streams.isEmpty && now - lastActivity >= hub.settings.sessionIdleTimeout
+    }
+
+    func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        for stream in streams.values { stream.cut() }
+        standalone?.end()
+        standalone = nil
+        streams = [:]
+        questions = [:]
+        for upstream in upstreams.values { upstream.close() }
+        upstreams = [:]
+    }
+
+    /// Ends every stream in order; the session itself may go on elsewhere.
+    func endStreams() {
+        standalone?.end()
+        for stream in streams.values where stream.isStreaming { stream.end() }
+    }
+
+    func tend(now: Instant) {
+        standalone?.tend(now: now)
+        for stream in streams.values { stream.tend(now: now) }
+        for upstream in upstreams.values where !upstream.isShared { upstream.tend(now: now) }
+    }
+
+    // MARK: - Streams
+
+    func openReply(
+        _ exchange: Exchange, ids: [[UInt8]], isBatch: Bool, headers: HTTPHeaders = [:]
+    ) -> ReplyStream {
+        let stream = ReplyStream(
+            number: nextStream, hub: hub, session: self, exchange: exchange, open: ids, isBatch: isBatch,
+            headers: headers)
+        streams[nextStream] = stream
+        nextStream += 1
+        return stream
+    }
+
+    func streamEnded(_ stream: ReplyStream) {
+        touch()
+        if standalone === stream { standalone = nil }
+        streams[stream.number] = nil
+    }
+
+    /// `GET`: the stream that belongs to no request, or the rest of one that broke.
+    func listen(_ exchange: Exchange, lastEventID: String?) {
+        touch()
+        var after: Int?
+        if let lastEventID {
+            guard let place = SessionLog.place(lastEventID),
+                let missed = sessionLog.events(of: place.stream, after: place.sequence)
+            else {
+                return exchange.respond(
+                    .rpc(.badRequest, .invalidRequest("the events behind that id are no longer kept")))
+            }
+            guard place.stream == 0 else { return resume(exchange, place.stream, missed) }
+            after = place.sequence
+        }
+        if let standalone, standalone.isConnected {
+            guard after != nil else {
+                return exchange.respond(.rpc(.conflict, .invalidRequest("Only one SSE stream is allowed per session")))
+            }
+            // The client says where it stood: the old connection is one that it has lost.
+            standalone.cut()
+        }
+        let stream = ReplyStream(number: 0, hub: hub, session: self, exchange: exchange, open: [])
+        standalone = stream
+        let missed = sessionLog.events(of: 0, after: after ?? standaloneSent) ?? []
+        stream.beginStreaming()
+        standaloneSent = max(standaloneSent, sessionLog.last(of: 0))
+        for event in missed { stream.send(event) }
+    }
+
+    private func resume(_ exchange: Exchange, _ number: Int, _ missed: [ByteBuffer]) {
+        exchange.beginStream(ReplyStream.streamHeaders([:]))
+        if let stream = streams[number] {
+            stream.resume(on: exchange)
+            for event in missed { stream.send(event) }
+        } else {
+            for event in missed { exchange.write(event) }
+            exchange.end()
+        }
+    }
+
+    /// Begins a stream with an event that has no data, so that the client has a place to resume from.
+    func prime(_ stream: ReplyStream) {
+        // The stream of a GET may have events already: those are its places.
+        if stream.number == 0, standaloneSent >= 0 || sessionLog.events(of: 0, after: -1)?.isEmpty == false { return }
+        let event = sessionLog.append(nil, stream: stream.number)
+        if stream.number == 0 { standaloneSent = sessionLog.last(of: 0) }
+        stream.send(event)
+    }
+
+    func log(_ message: ByteBuffer, on stream: ReplyStream) {
+        let event = sessionLog.append(message, stream: stream.number)
+        if stream.number == 0 { standaloneSent = sessionLog.last(of: 0) }
+        stream.send(event)
+    }
+
+    /// Says something that belongs to no request.
+    func announce(_ message: ByteBuffer) {
+        if let standalone, standalone.isConnected {
+            standalone.emit(message)
+        } else {
+            // It waits for the client's next GET.
+            _ = sessionLog.append(message, stream: 0)
+        }
+    }
+
+    /// A list of one of its servers has changed; said once for several changes that come together.
+    func announceChange(_ method: RPCMethod) {
+        guard changed.insert(method).inserted else { return }
+        hub.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(100)) { [weak self] in
+            guard let self, !isClosed else { return }
+            hub.readClock()
+            changed.remove(method)
+            announce(MCPHub.notification(method))
+        }
+    }
+
+    // MARK: - From the client
+
+    /// A message that wants no answer.
+    func receive(_ message: RPCMessage, _ bytes: UnsafeRawBufferPointer) {
+        if message.kind == .response { return answer(message, bytes) }
+        switch message.method {
+        case .cancelled:
+            guard let place = message.requestID else { return }
+            cancel([UInt8](bytes[place.offset..<place.end]), message, bytes)
+        case .progress:
+            guard let place = message.notifiedToken, let number = RPCMessage.integer(place, bytes),
+                let question = questions[number], let token = question.progressToken
+            else { return }
+            var splice = Splice()
+            splice.replace(place, with: token)
+            question.session?.send(splice.apply(to: bytes, oneLine: true))
+        case .initialized: break
+        default:
+            let copy = Splice().apply(to: bytes, oneLine: true)
+            for upstream in upstreams.values where !upstream.isShared { upstream.send(copy) }
+        }
+    }
+
+    /// The client answers a server's question: it goes to that server and no other.
+    private func answer(_ message: RPCMessage, _ bytes: UnsafeRawBufferPointer) {
+        guard let place = message.id, let number = RPCMessage.integer(place, bytes),
+            let question = questions.removeValue(forKey: number)
+        else { return }
+        var splice = Splice()
+        splice.replace(place, with: question.id)
+        question.session?.send(splice.apply(to: bytes, oneLine: true))
+    }
+
+    private func cancel(_ id: [UInt8], _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer) {
+        guard let stream = streams.values.first(where: { $0.open.contains(id) }) else { return }
+        for upstream in upstreams.values {
+            guard let call = upstream.call(of: stream, id: id) else { continue }
+            var splice = Splice()
+            splice.replace(message.requestID, with: call.number)
+            upstream.cancel(call, notice: splice.apply(to: bytes, oneLine: true))
+        }
+        let error = RPCError(-32800, "Request cancelled")
+        stream.respond(ByteBuffer(bytes: error.response(id: id)), to: id)
+    }
+
+    /// Remembers the level of log messages, and says it to every server that has one.
+    func setLevel(_ level: [UInt8]) {
+        self.level = level
+        for upstream in upstreams.values { upstream.setLevel(level) }
+    }
+
+    // MARK: - Servers
+
+    /// This client's session with a server; it begins when it is first used.
+    func upstream(_ server: UpstreamServer) -> UpstreamSession {
+        if let session = upstreams[server.index], session.phase != .closed { return session }
+        let session = server.session(for: self)
+        upstreams[server.index] = session
+        return session
+    }
+
+    var openCalls: Int { streams.values.reduce(0) { $0 + $1.open.count } }
+
+    /// A server asks the client something. The answer finds its way back by the number that the question gets here.
+    func ask(
+        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, from session: UpstreamSession, on stream: ReplyStream?
+    ) {
+        guard let place = message.id else { return }
+        let number = nextQuestion
+        nextQuestion += 1
+        let token = message.progressToken.map { [UInt8](bytes[$0.offset..<$0.end]) }
+        questions[number] = Question(
+            session: session, id: [UInt8](bytes[place.offset..<place.end]), progressToken: token)
+        var splice = Splice()
+        splice.replace(place, with: number)
+        splice.replace(message.progressToken, with: number)
+        deliver(splice.apply(to: bytes, oneLine: message.hasLineBreaks), on: stream)
+    }
+
+    /// A server takes a question back.
+    func withdraw(_ id: [UInt8], _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, from session: UpstreamSession)
+    {
+        guard let (number, _) = questions.first(where: { $0.value.session === session && $0.value.id == id }) else {
+            return
+        }
+        questions[number] = nil
+        var splice = Splice()
+        splice.replace(message.requestID, with: number)
+        deliver(splice.apply(to: bytes, oneLine: message.hasLineBreaks), on: nil)
+    }
+
+    /// Sends what a server says on the stream that it belongs to; else on one that the client reads.
+    func deliver(_ message: ByteBuffer, on stream: ReplyStream?) {
+        if let stream, !stream.isOver { return stream.emit(message) }
+        if let standalone, standalone.isConnected { return standalone.emit(message) }
+        let reading = streams.values.filter { $0.isConnected }.max { $0.number < $1.number }
+        if let reading { reading.emit(message) } else { announce(message) }
+    }
+
+    /// A session with a server has ended: what it has asked will not be wanted any more.
+    func forgetQuestions(of session: UpstreamSession) {
+        questions = questions.filter { $0.value.session !== session }
+    }
+}
+
+extension APIResponse {
+    /// An error before there is a request to answer: the status says it, and the body says it to JSON-RPC.
+    static func rpc(_ status: HTTPResponseStatus, _ error: RPCError, id: [UInt8]? = nil) -> APIResponse {
+        APIResponse(
+            status: status, headers: ["content-type": "application/json", "cache-control": "no-store"],
+            body: ByteBuffer(bytes: error.response(id: id)))
+    }
+}

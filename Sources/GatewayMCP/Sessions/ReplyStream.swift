@@ -1,0 +1,177 @@
+import DequeModule
+import GatewayCore
+import GatewayServer
+import ModelContextProtocol
+import NIOCore
+import NIOHTTP1
+
+/// The way back to a client: what answers one POST, or the stream of a GET. It becomes an event stream as late as it can,
+/// because until then a plain JSON answer is possible, which is cheaper for both sides.
+final class ReplyStream: ExchangeOwner {
+    /// Its number within its session; 0 is the one that belongs to no request.
+    let number: Int
+    unowned let hub: MCPHub
+    /// The session, in the revisions that have them.
+    private(set) weak var session: ClientSession?
+    private var exchange: Exchange?
+    /// Requests that are not answered yet.
+    private(set) var open: [[UInt8]]
+    private let isBatch: Bool
+    private var collected: [ByteBuffer] = []
+    private(set) var isStreaming = false
+    private(set) var isOver = false
+    private var startedAt: Instant
+    private var lastWrite: Instant
+    /// Answers carry these beside their own headers.
+    private let headers: HTTPHeaders
+    /// Called when a client without a session goes away in the middle.
+    var onAbandoned: (() -> Void)?
+
+    init(
+        number: Int, hub: MCPHub, session: ClientSession?, exchange: Exchange, open: [[UInt8]], isBatch: Bool = false,
+        headers: HTTPHeaders = [:]
+    ) {
+        self.number = number
+        self.hub = hub
+        self.session = session
+        self.exchange = exchange
+        self.open = open
+        self.isBatch = isBatch
+        self.headers = headers
+        startedAt = hub.now
+        lastWrite = hub.now
+        exchange.owner = self
+    }
+
+    /// Whether the client is still there to read.
+    var isConnected: Bool { exchange?.isOpen ?? false }
+
+    /// Answers one request; behind the last one the stream ends.
+    func respond(_ message: ByteBuffer, to id: [UInt8]) {
+        guard !isOver, let place = open.firstIndex(of: id) else { return }
+        open.remove(at: place)
+        if isStreaming {
+            write(message)
+            if open.isEmpty { end() }
+        } else {
+            collected.append(message)
+            if open.isEmpty { answer() }
+        }
+    }
+
+    /// Adds a notification or a request of the server: from now on the answer is a stream.
+    func emit(_ message: ByteBuffer) {
+        guard !isOver else { return }
+        beginStreaming()
+        write(message)
+    }
+
+    /// Ends without what is still owed.
+    func end() {
+        guard !isOver else { return }
+        isOver = true
+        if isStreaming { exchange?.end() }
+        exchange = nil
+        session?.streamEnded(self)
+    }
+
+    /// Cuts the connection; the session's log still has what the client has missed.
+    func cut() {
+        exchange?.abort()
+        exchange = nil
+        if number == 0 || session == nil { isOver = true }
+    }
+
+    /// Looks after the stream now and then.
+    func tend(now: Instant) {
+        guard !isOver, let exchange, exchange.isOpen else { return }
+        if !isStreaming {
+            if now - startedAt >= hub.settings.streamAfter { beginStreaming() }
+        } else if exchange.unsentBytes == 0, now - lastWrite >= hub.settings.keepaliveInterval {
+            lastWrite = now
+            exchange.write(ByteBuffer(string: ": ping\n\n"))
+        }
+    }
+
+    /// The client goes on reading this stream on another connection.
+    func resume(on exchange: Exchange) {
+        self.exchange?.owner = nil
+        self.exchange?.abort()
+        self.exchange = exchange
+        exchange.owner = self
+        isStreaming = true
+        lastWrite = hub.now
+    }
+
+    func exchangeClosed(_ exchange: Exchange) {
+        guard exchange === self.exchange else { return }
+        self.exchange = nil
+        if let session {
+            // To leave is not to cancel: what is still to come waits in the log.
+            if number == 0 {
+                isOver = true
+                session.streamEnded(self)
+            }
+        } else {
+            isOver = true
+            onAbandoned?()
+        }
+    }
+
+    /// Becomes an event stream, if it is none yet.
+    func beginStreaming() {
+        guard !isStreaming else { return }
+        isStreaming = true
+        lastWrite = hub.now
+        exchange?.beginStream(Self.streamHeaders(headers))
+        if let session, session.version.hasPrimingEvents { session.prime(self) }
+        for message in collected { write(message) }
+        collected = []
+    }
+
+    static func streamHeaders(_ more: HTTPHeaders) -> HTTPHeaders {
+        var headers: HTTPHeaders = [
+            "content-type": "text/event-stream", "cache-control": "no-cache, no-transform", "x-accel-buffering": "no",
+        ]
+        headers.add(contentsOf: more)
+        return headers
+    }
+
+    private func write(_ message: ByteBuffer) {
+        guard let session else { return send(SessionLog.event(message, id: nil)) }
+        session.log(message, on: self)
+    }
+
+    /// Sends a whole event, if the client is there.
+    func send(_ event: ByteBuffer) {
+        guard let exchange, exchange.isOpen else { return }
+        lastWrite = hub.now
+        exchange.write(event)
+        if exchange.unsentBytes > hub.settings.maxUnsentBytes, exchange.isOpen {
+            hub.logger.info("a stream is cut: its client reads too slowly")
+            let wasModern = session == nil
+            cut()
+            if wasModern { onAbandoned?() }
+        }
+    }
+
+    private func answer() {
+        isOver = true
+        var body = ByteBuffer()
+        if isBatch {
+            body.writeInteger(UInt8(ascii: "["))
+            for (index, message) in collected.enumerated() {
+                if index > 0 { body.writeInteger(UInt8(ascii: ",")) }
+                body.writeImmutableBuffer(message)
+            }
+            body.writeInteger(UInt8(ascii: "]"))
+        } else {
+            body = collected[0]
+        }
+        var answerHeaders: HTTPHeaders = ["content-type": "application/json", "cache-control": "no-store"]
+        answerHeaders.add(contentsOf: headers)
+        exchange?.respond(APIResponse(status: .ok, headers: answerHeaders, body: body))
+        exchange = nil
+        session?.streamEnded(self)
+    }
+}

@@ -1,0 +1,299 @@
+import GatewayCore
+import ModelContextProtocol
+import NIOCore
+import WireJSON
+
+/// A session with a server, whatever carries it: it begins with a handshake, has calls on the way, and what the server
+/// says by itself goes to the client that the session belongs to.
+class UpstreamSession {
+    unowned let server: UpstreamServer
+    unowned let hub: MCPHub
+    /// Whose session it is; `nil` for one that all clients share.
+    private(set) weak var client: ClientSession?
+    let isShared: Bool
+    private(set) var phase = Phase.idle
+    private var calls: [Int: Call] = [:]
+    /// Calls that wait for the end of the handshake, in order.
+    private var waiting: [Call] = []
+    /// Resources that the client is told about; asked for again after a new beginning.
+    private var subscriptions: [String: Call] = [:]
+    private var openedAt = Instant.zero
+    private var lostAt = Instant.zero
+    private var openAttempts = 0
+
+    enum Phase { case idle, opening, ready, closed }
+
+    /// How often a call is sent again after its session was lost.
+    static let maxAttempts = 2
+
+    init(server: UpstreamServer, client: ClientSession?) {
+        self.server = server
+        self.client = client
+        isShared = client == nil
+        hub = server.hub
+    }
+
+    // MARK: - What a carrier does its own way
+
+    /// Begins to connect; `began` or `lost` follows.
+    func open() {}
+
+    /// Sends a request; its answer comes back through `received`.
+    func transmit(_ call: Call) {}
+
+    /// Sends what has no answer.
+    func transmit(_ message: ByteBuffer) {}
+
+    /// The client gave a call up.
+    func transmitCancellation(_ call: Call, notice: ByteBuffer) { transmit(notice) }
+
+    /// Lets go of everything.
+    func shut() {}
+
+    // MARK: - For clients
+
+    /// Puts a call on its way.
+    func submit(_ call: Call) {
+        call.session = self
+        calls[call.number] = call
+        switch phase {
+        case .idle:
+            waiting.append(call)
+            begin()
+        case .opening: waiting.append(call)
+        case .ready: dispatch(call)
+        case .closed: finish(call, .failed(.internalError("the server \(server.name) is not there")))
+        }
+    }
+
+    /// Sends a notification, or the answer to a question.
+    func send(_ message: ByteBuffer) {
+        guard phase == .ready else { return }
+        transmit(message)
+    }
+
+    func cancel(_ call: Call, notice: ByteBuffer) {
+        guard calls.removeValue(forKey: call.number) != nil else { return }
+        waiting.removeAll { $0 === call }
+        call.abandon()
+        if phase == .ready { transmitCancellation(call, notice: notice) }
+    }
+
+    /// The call that a stream waits for under an id.
+    func call(of stream: ReplyStream, id: [UInt8]) -> Call? {
+        calls.values.first { call in
+            if case .client(let reply, let known) = call.origin { reply === stream && known == id } else { false }
+        }
+    }
+
+    func call(_ number: Int) -> Call? { calls[number] }
+
+    func setLevel(_ level: [UInt8]) {
+        guard phase == .ready else { return }
+        let message =
+            "{\"jsonrpc\":\"2.0\",\"id\":\(hub.nextNumber()),\"method\":\"logging/setLevel\",\"params\":{\"level\":"
+        var buffer = ByteBuffer(string: message)
+        buffer.writeBytes(level)
+        buffer.writeString("}}")
+        transmit(buffer)
+    }
+
+    func close() {
+        guard phase != .closed else { return }
+        phase = .closed
+        client?.forgetQuestions(of: self)
+        shut()
+        failAll("the session with \(server.name) has ended")
+    }
+
+    func tend(now: Instant) {
+        if phase == .opening, now - openedAt > hub.settings.startTimeout {
+            lost("it did not begin a session within mcp.start_timeout", mayRetry: false)
+        }
+        for call in calls.values {
+            let isLate = now > call.deadline
+            guard isLate || now - call.lastActivity > hub.settings.callTimeout else { continue }
+            let key = isLate ? "mcp.max_call_time" : "mcp.call_timeout"
+            let notice =
+                "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":\(call.number),"
+                + "\"reason\":\"timeout\"}}"
+            calls[call.number] = nil
+            waiting.removeAll { $0 === call }
+            if phase == .ready { transmitCancellation(call, notice: ByteBuffer(string: notice)) }
+            finish(call, .failed(.internalError("\(server.name) did not answer within \(key)")))
+        }
+    }
+
+    // MARK: - For carriers
+
+    private func begin() {
+        phase = .opening
+        openedAt = hub.now
+        openAttempts += 1
+        open()
+    }
+
+    /// The handshake is over.
+    func began() {
+        guard phase == .opening else { return }
+        phase = .ready
+        openAttempts = 0
+        if let level = client?.level { setLevel(level) }
+        for call in subscriptions.values { transmit(renumbered(call)) }
+        let calls = waiting
+        waiting = []
+        for call in calls where !call.isOver { dispatch(call) }
+    }
+
+    /// A call is to be sent in a new session.
+    /// - Parameter again: whether the present one is the one that was lost.
+    func begin(again: Bool, for call: Call) {
+        guard calls[call.number] === call else { return }
+        if phase == .ready, !again { return dispatch(call) }
+        waiting.append(call)
+        guard phase == .ready else { return }
+        client?.forgetQuestions(of: self)
+        begin()
+    }
+
+    private func dispatch(_ call: Call) {
+        call.attempts += 1
+        transmit(call)
+    }
+
+    /// The carrier has lost the session.
+    /// - Parameters:
+    ///   - mayRetry: whether a new session is begun for the calls that can be sent again.
+    ///   - wereNotTaken: whether it is certain that the server did not act on the calls that were pending.
+    func lost(_ reason: String, mayRetry: Bool, wereNotTaken: Bool = false) {
+        guard phase == .opening || phase == .ready else { return }
+        let wasOpening = phase == .opening
+        phase = .idle
+        shut()
+        client?.forgetQuestions(of: self)
+        let pending = calls.values.sorted { $0.number < $1.number }
+        calls = [:]
+        waiting = []
+        server.failed(reason)
+        var retried: [Call] = []
+        for call in pending where !call.isOver {
+            let isSafe = call.isRepeatable || wereNotTaken || call.attempts == 0
+            if mayRetry, isSafe, call.attempts < Self.maxAttempts, !wasOpening || openAttempts < Self.maxAttempts {
+                retried.append(call)
+            } else {
+                let error = RPCError.internalError("the server \(server.name) failed: \(reason)")
+                finish(call, .failed(error))
+            }
+        }
+        for call in retried where phase != .closed { submit(call) }
+    }
+
+    /// A call of its own could not be carried.
+    func failed(_ call: Call, _ error: RPCError) {
+        guard calls.removeValue(forKey: call.number) != nil else { return }
+        finish(call, .failed(error))
+    }
+
+    /// One message of the server.
+    /// - Parameter call: the call that it came with, where the carrier knows.
+    func received(_ bytes: UnsafeRawBufferPointer, with call: Call? = nil) {
+        let message: RPCMessage
+        do throws(RPCError) {
+            message = try RPCMessage(bytes, maxDepth: hub.settings.maxJSONDepth)
+        } catch {
+            // Some programs print to the stream that is the protocol's. That is theirs to mend, and ours to survive.
+            return hub.logger.debug("not a message", metadata: ["server": "\(server.name)"])
+        }
+        switch message.kind {
+        case .response: answered(message, bytes, call)
+        case .notification: notified(message, bytes, call)
+        case .request: asked(message, bytes, call)
+        }
+    }
+
+    private func answered(_ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ carrier: Call?) {
+        let number = message.id.flatMap { RPCMessage.integer($0, bytes) } ?? carrier?.number
+        if phase == .opening, let number, openingAnswered(number, message, bytes) { return }
+        // What nobody asked for, or what was answered before, is nobody's.
+        guard let number, let call = calls.removeValue(forKey: number) else { return }
+        if call.method == .subscribe, message.result != nil, let name = call.name { subscriptions[name] = call }
+        if call.method == .unsubscribe, let name = call.name { subscriptions[name] = nil }
+        finish(call, .answered(message, bytes))
+    }
+
+    /// An answer that belongs to the handshake.
+    /// - Returns: whether it was one.
+    func openingAnswered(_ number: Int, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer) -> Bool { false }
+
+    private func notified(_ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ carrier: Call?) {
+        switch message.method {
+        case .progress:
+            guard let place = message.notifiedToken, let number = RPCMessage.integer(place, bytes),
+                let call = calls[number], let token = call.progressToken
+            else { return }
+            call.lastActivity = hub.now
+            var splice = Splice()
+            splice.replace(place, with: token)
+            call.reply?.emit(splice.apply(to: bytes, oneLine: message.hasLineBreaks))
+        case .toolsChanged: changed(.tools)
+        case .promptsChanged: changed(.prompts)
+        case .resourcesChanged: changed(.resources)
+        case .cancelled:
+            guard let place = message.requestID else { return }
+            client?.withdraw([UInt8](bytes[place.offset..<place.end]), message, bytes, from: self)
+        default:
+            carrier?.lastActivity = hub.now
+            let copy = Splice().apply(to: bytes, oneLine: message.hasLineBreaks)
+            if let stream = (carrier ?? onlyCall)?.reply, message.method == .logMessage {
+                stream.emit(copy)
+            } else {
+                client?.deliver(copy, on: carrier?.reply)
+            }
+        }
+    }
+
+    private func changed(_ kind: ListKind) {
+        hub.serverChanged(kind, server: server, client: client)
+    }
+
+    /// The only call on its way: what comes over a pipe belongs to it.
+    private var onlyCall: Call? { calls.count == 1 ? calls.first?.value : nil }
+
+    private func asked(_ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ carrier: Call?) {
+        guard let id = message.id.map({ [UInt8](bytes[$0.offset..<$0.end]) }) else { return }
+        if message.method == .ping {
+            return transmit(ByteBuffer(bytes: RPCAnswer.empty(id: id)))
+        }
+        let call = carrier ?? onlyCall ?? calls.values.filter { $0.reply != nil }.min { $0.number < $1.number }
+        call?.lastActivity = hub.now
+        guard let client else {
+            let error = RPCError.methodNotFound(message.methodName.map { RPCMessage.text($0, bytes) } ?? "")
+            return transmit(ByteBuffer(bytes: error.response(id: id)))
+        }
+        client.ask(message, bytes, from: self, on: call?.reply)
+    }
+
+    private func finish(_ call: Call, _ outcome: CallOutcome) {
+        calls[call.number] = nil
+        call.finish(outcome)
+    }
+
+    private func failAll(_ reason: String) {
+        let pending = calls.values.sorted { $0.number < $1.number }
+        calls = [:]
+        waiting = []
+        for call in pending { call.finish(.failed(.internalError(reason))) }
+    }
+
+    /// A call's message once more, under a number that nobody waits for.
+    private func renumbered(_ call: Call) -> ByteBuffer {
+        let uri = JSONText.quoted(call.name ?? "")
+        var buffer = ByteBuffer(
+            string:
+                "{\"jsonrpc\":\"2.0\",\"id\":\(hub.nextNumber()),\"method\":\"resources/subscribe\",\"params\":{\"uri\":"
+        )
+        buffer.writeBytes(uri)
+        buffer.writeString("}}")
+        return buffer
+    }
+}

@@ -1,0 +1,132 @@
+import GatewayCore
+public import NIOCore
+public import NIOHTTP1
+
+/// A whole request for an endpoint that answers on the connection's own event loop.
+public struct EndpointRequest {
+    public let head: HTTPRequestHead
+    /// The target without its query.
+    public let path: String
+    public let body: ByteBuffer
+    public let remoteAddress: SocketAddress?
+    private let target: RequestTarget
+
+    init(_ request: FrontRequest) {
+        head = request.head
+        path = request.target.path
+        body = request.body
+        remoteAddress = request.remoteAddress
+        target = request.target
+    }
+
+    /// The first value of a parameter of the query.
+    public func query(_ name: String) -> String? { target[name] }
+}
+
+/// Answers requests on the event loop that their connections live on: no actor, no task, no hop. One instance belongs to
+/// one event loop.
+public protocol LoopEndpoint: AnyObject {
+    /// A request has come. It is answered through `exchange`, now or later.
+    func handle(_ request: EndpointRequest, _ exchange: Exchange)
+
+    /// The gateway shuts down: end what is open, refuse what is new.
+    func drain()
+
+    /// The event loop is about to end: let go of everything.
+    func stop()
+}
+
+/// Makes the endpoints of the event loops, and says which paths are theirs.
+public protocol EndpointProvider: Sendable {
+    /// Whether requests for `path` are for these endpoints.
+    func serves(path: String, on service: GatewaySettings.Service) -> Bool
+
+    /// Called once for each event loop, on it.
+    func makeEndpoint(on eventLoop: any EventLoop, index: Int, gateway: Gateway) -> any LoopEndpoint
+}
+
+/// Whoever owns an exchange that is not over yet.
+public protocol ExchangeOwner: AnyObject {
+    /// The connection has gone before the answer was complete.
+    func exchangeClosed(_ exchange: Exchange)
+}
+
+/// One request that waits for its answer: whole, or as a stream in pieces. Used on the connection's event loop only.
+public final class Exchange {
+    private weak var front: HTTPFront?
+    /// The owner is told when the connection goes away.
+    public weak var owner: (any ExchangeOwner)?
+    /// The event loop that the connection lives on.
+    public let eventLoop: any EventLoop
+    /// Headers that every answer carries beside its own.
+    let extraHeaders: HTTPHeaders
+    private var phase = Phase.waiting
+    /// Bytes of the stream that have not reached the kernel.
+    public private(set) var unsentBytes = 0
+
+    private enum Phase { case waiting, streaming, over }
+
+    init(_ front: HTTPFront, extraHeaders: HTTPHeaders, eventLoop: any EventLoop) {
+        self.front = front
+        self.extraHeaders = extraHeaders
+        self.eventLoop = eventLoop
+    }
+
+    /// Whether something can still be written.
+    public var isOpen: Bool { phase != .over }
+
+    /// Answers in one piece.
+    public func respond(_ response: APIResponse) {
+        guard phase == .waiting else { return }
+        phase = .over
+        owner = nil
+        var response = response
+        response.headers.add(contentsOf: extraHeaders)
+        front?.finish(self, response)
+    }
+
+    /// Begins an answer in pieces.
+    public func beginStream(_ headers: HTTPHeaders) {
+        guard phase == .waiting else { return }
+        phase = .streaming
+        var headers = headers
+        headers.add(contentsOf: extraHeaders)
+        front?.beginStream(self, headers)
+    }
+
+    /// Adds a piece and sends it.
+    public func write(_ bytes: ByteBuffer) {
+        guard phase == .streaming, bytes.readableBytes > 0 else { return }
+        let count = bytes.readableBytes
+        unsentBytes += count
+        let promise = eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenComplete { _ in self.unsentBytes -= count }
+        guard let front else { return promise.fail(ChannelError.ioOnClosedChannel) }
+        front.writeStream(bytes, promise)
+    }
+
+    /// Ends an answer in pieces; the connection may carry another request.
+    public func end() {
+        guard phase == .streaming else { return }
+        phase = .over
+        owner = nil
+        front?.endStream(self)
+    }
+
+    /// Cuts the connection: what was written is not whole, and the client is to see that.
+    public func abort() {
+        guard phase != .over else { return }
+        phase = .over
+        owner = nil
+        front?.abort()
+    }
+
+    /// The connection has gone.
+    func connectionClosed() {
+        guard phase != .over else { return }
+        phase = .over
+        let owner = owner
+        self.owner = nil
+        owner?.exchangeClosed(self)
+    }
+}

@@ -1,0 +1,62 @@
+import WireJSON
+
+/// Messages that the gateway writes itself.
+public enum RPCAnswer {
+    /// The answer without content, as a ping has it.
+    public static func empty(id: some Collection<UInt8>) -> [UInt8] { result(Array("{}".utf8), id: id) }
+
+    /// A whole answer.
+    public static func result(_ result: [UInt8], id: some Collection<UInt8>) -> [UInt8] {
+        var output: [UInt8] = []
+        output.reserveCapacity(result.count + id.count + 40)
+        output.append(contentsOf: #"{"jsonrpc":"2.0","id":"#.utf8)
+        output.append(contentsOf: id)
+        output.append(contentsOf: #","result":"#.utf8)
+        output.append(contentsOf: result)
+        output.append(UInt8(ascii: "}"))
+        return output
+    }
+
+    /// What `initialize` is answered: everything that the gateway can pass on.
+    public static func initialize(_ version: ProtocolVersion, server: String) -> [UInt8] {
+        JSONWriter.object { writer in
+            writer.member("protocolVersion", version.rawValue)
+            writer.member("capabilities") { capabilities(&$0) }
+            writer.member("serverInfo") { info in
+                info.member("name", "mcp-gateway")
+                info.member("version", server)
+            }
+        }
+    }
+
+    /// The gateway's own capabilities.
+    static func capabilities(_ writer: inout JSONWriter) {
+        writer.member("tools") { $0.member("listChanged", true) }
+        writer.member("prompts") { $0.member("listChanged", true) }
+        writer.member("resources") { resources in
+            resources.member("subscribe", true)
+            resources.member("listChanged", true)
+        }
+        writer.member("completions") { _ in }
+        writer.member("logging") { _ in }
+    }
+
+    /// The request that begins a session with a server.
+    public static func initializeRequest(
+        id: Int, version: ProtocolVersion, capabilities: [UInt8], clientInfo: [UInt8]
+    ) -> [UInt8] {
+        JSONWriter.object { writer in
+            writer.member("jsonrpc", "2.0")
+            writer.member("id", id)
+            writer.member("method", "initialize")
+            writer.member("params") { params in
+                params.member("protocolVersion", version.rawValue)
+                params.member("capabilities", raw: capabilities)
+                params.member("clientInfo", raw: clientInfo)
+            }
+        }
+    }
+
+    /// Says that the handshake is over.
+    public static let initialized = Array(#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#.utf8)
+}

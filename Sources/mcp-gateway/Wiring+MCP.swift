@@ -1,0 +1,82 @@
+import GatewayConfiguration
+import GatewayCore
+import GatewayMCP
+import ModelContextProtocol
+
+/// From what the operator wrote to what the MCP side is told.
+extension MCPSettings {
+    /// - Throws: what is wrong with a server's words.
+    init(_ configuration: GatewayConfiguration, environment: [String: String]) throws(CommandFailure) {
+        self.init()
+        let mcp = configuration.mcp
+        servers = []
+        for server in configuration.mcpServers { servers.append(try MCPSettings.Server(server, environment)) }
+        if mcp.demo, !servers.contains(where: { $0.name == "demo" }) {
+            servers.append(MCPSettings.Server(name: "demo", target: .demo))
+        }
+        prefix =
+            switch mcp.prefix {
+            case .always: .always
+            case .collision: .collision
+            case .never: .never
+            }
+        maxSessions = mcp.maxSessions
+        sessionIdleTimeout = Instant.Span(mcp.sessionIdleTimeout)
+        logMessages = mcp.logMessages
+        logBytes = mcp.logBytes
+        maxUnsentBytes = mcp.maxUnsentBytes
+        maxCalls = mcp.maxCalls
+        callTimeout = Instant.Span(mcp.callTimeout)
+        maxCallTime = Instant.Span(mcp.maxCallTime)
+        listTimeout = Instant.Span(mcp.listTimeout)
+        startTimeout = Instant.Span(mcp.startTimeout)
+        streamAfter = Instant.Span(mcp.streamAfter)
+        keepaliveInterval = Instant.Span(mcp.keepaliveInterval)
+        maxResultBytes = mcp.maxResultBytes
+        maxConnections = mcp.maxConnections
+        maxListPages = mcp.maxListPages
+        maxProcesses = mcp.maxProcesses
+        maxJSONDepth = configuration.json.maxDepth
+        version = Version.current
+    }
+}
+
+extension MCPSettings.Server {
+    init(_ server: GatewayConfiguration.MCPServer, _ environment: [String: String]) throws(CommandFailure) {
+        func filled(_ text: String) throws(CommandFailure) -> String {
+            try Self.filled(text, environment, server.name)
+        }
+        func filled(_ texts: [String: String]) throws(CommandFailure) -> [String: String] {
+            var result: [String: String] = [:]
+            for (name, text) in texts { result[name] = try filled(text) }
+            return result
+        }
+        let target: Target
+        switch server.target {
+        case .url(let url, let headers): target = .url(try filled(url), headers: try filled(headers))
+        case .command(let command, let arguments, let variables, let directory):
+            var list: [String] = []
+            for argument in arguments { list.append(try filled(argument)) }
+            target = .command(
+                try filled(command), arguments: list, environment: try filled(variables), directory: directory)
+        }
+        self.init(name: server.name, target: target, isStateless: server.isStateless)
+    }
+
+    /// Puts variables of the environment in the place of `${NAME}`.
+    static func filled(
+        _ text: String, _ environment: [String: String], _ server: String
+    ) throws(CommandFailure) -> String {
+        var output = ""
+        var rest = text[...]
+        while let start = rest.firstRange(of: "${"), let end = rest[start.upperBound...].firstIndex(of: "}") {
+            let name = String(rest[start.upperBound..<end])
+            guard let value = environment[name] else {
+                throw CommandFailure("mcpServers.\(server): the variable \(name) is not set", code: 1)
+            }
+            output += rest[..<start.lowerBound] + value
+            rest = rest[rest.index(after: end)...]
+        }
+        return output + rest
+    }
+}
