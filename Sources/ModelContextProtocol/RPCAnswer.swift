@@ -29,6 +29,29 @@ public enum RPCAnswer {
         }
     }
 
+    /// What `server/discover` is answered (2026-07-28).
+    public static func discover(server: String) -> [UInt8] {
+        JSONWriter.object { writer in
+            writer.member("resultType", "complete")
+            writer.key("supportedVersions")
+            writer.array { $0.value(ProtocolVersion.july2026.rawValue) }
+            writer.member("capabilities") { capabilities in
+                capabilities.member("tools") { $0.member("listChanged", true) }
+                capabilities.member("prompts") { $0.member("listChanged", true) }
+                capabilities.member("resources") { $0.member("listChanged", true) }
+                capabilities.member("completions") { _ in }
+            }
+            writer.member("ttlMs", 0)
+            writer.member("cacheScope", "private")
+            writer.member("_meta") { meta in
+                meta.member("io.modelcontextprotocol/serverInfo") { info in
+                    info.member("name", "mcp-gateway")
+                    info.member("version", server)
+                }
+            }
+        }
+    }
+
     /// The gateway's own capabilities.
     static func capabilities(_ writer: inout JSONWriter) {
         writer.member("tools") { $0.member("listChanged", true) }

@@ -25,6 +25,17 @@ def run_first_generation(gateway, steps):
     return json.loads(done.stdout)
 
 
+def run_second_generation(gateway, mode, steps):
+    host, port = gateway.http
+    done = subprocess.run(
+        [SERVERS / "python", HERE / "mcp_clients/second_generation.py", f"http://{host}:{port}/mcp",
+         json.dumps(steps), mode],
+        capture_output=True, text=True, timeout=90,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)
+
+
 def text(step):
     return step["result"]["content"][0]["text"]
 
@@ -72,6 +83,44 @@ def test_the_demo_server_shows_everything(gateway):
     assert steps[8]["result"] == {}
     assert steps[9]["result"]["prompts"] == steps[10]["result"]["resources"] == []
     assert steps[11]["result"] == {}
+
+
+@pytest.mark.parametrize("mode,version", [
+    ("legacy", "2025-11-25"), ("2026-07-28", "2026-07-28"), ("auto", "2026-07-28"),
+])
+def test_the_second_generation_in_every_mode(start_gateway, mode, version):
+    gateway = start_gateway({
+        "mcpServers": {"time": {"command": str(SERVERS / "mcp-server-time")}}, "mcp": {"list_timeout": "30s"},
+    })
+    said = run_second_generation(gateway, mode, [
+        ["list_tools", {}],
+        ["call_tool", {"name": "echo", "arguments": {"text": "x"}}],
+        ["call_tool", {"name": "slow", "arguments": {"steps": 2, "milliseconds": 10}}],
+        ["call_tool", {"name": "fail", "arguments": {}}],
+        ["call_tool", {"name": "ask", "arguments": {}}],
+        ["call_tool", {"name": "big", "arguments": {"bytes": 3_000_000}}],
+        ["call_tool", {"name": "get_current_time", "arguments": {"timezone": "UTC"}}],
+        ["call_tool", {"name": "nobody's", "arguments": {}}],
+        ["list_prompts", {}], ["list_resources", {}], ["list_resource_templates", {}],
+    ])
+    steps = said["steps"]
+    assert said["protocol_version"] == version
+    assert [tool["name"] for tool in steps[0]["result"]["tools"]] == ["get_current_time", "convert_time", *DEMO]
+    assert text(steps[1]) == "x"
+    assert [one[:2] for one in steps[2]["progress"]] == [[1, 2], [2, 2]]
+    assert steps[3]["result"]["isError"] is True
+    assert '"answer":"Ada"' in text(steps[4])
+    assert len(text(steps[5])) == 3_000_000
+    assert json.loads(text(steps[6]))["timezone"] == "UTC"
+    assert steps[7]["error"]["code"] == -32602
+
+
+def test_the_checker_of_the_new_revision_is_content(gateway):
+    host, port = gateway.http
+    done = subprocess.run(
+        [SERVERS / "mcpcheck", f"http://{host}:{port}/mcp", "--json"], capture_output=True, text=True, timeout=90,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ import Testing
         (
             "pool:\n  size: 1",
             "gateway.yaml:1: unknown key pool; known here: listen, transports, session, idempotency, operations, storage, rate_limiting, security, cors, "
-                + "json, routes, cluster, log, debug, log_connections, production"
+                + "json, routes, mcpServers, mcp, cluster, log, debug, log_connections, production"
         ),
         ("Debug: true", "gateway.yaml:1: unknown key Debug; did you mean debug?"),
     ])

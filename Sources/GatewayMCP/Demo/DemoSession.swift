@@ -92,7 +92,13 @@ final class DemoSession: UpstreamSession {
             let milliseconds = Int64(arguments.integer("milliseconds", 1...60_000) ?? 200)
             step(1, of: steps, every: milliseconds, number)
         case "fail": text("this tool always fails", to: number, isError: true)
-        case "ask": ask(arguments.text("question") ?? "What is your name?", number)
+        case "ask":
+            let question = arguments.text("question") ?? "What is your name?"
+            if call(number)?.isModern == true {
+                askModern(question, request, bytes, number)
+            } else {
+                ask(question, number)
+            }
         case "big":
             let count = arguments.integer("bytes", 0...(16 << 20)) ?? 65_536
             text(String(repeating: "x", count: count), to: number, isError: false)
@@ -125,6 +131,46 @@ final class DemoSession: UpstreamSession {
         }
     }
 
+    /// Asks as revision 2026-07-28 has it: the answer is a question, and the call comes again with what was said.
+    private func askModern(
+        _ question: String, _ request: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ number: Int
+    ) {
+        let parameters = request.params.map { DemoRetry(bytes, $0) }
+        if let said = parameters?.response {
+            return text("the client answered: " + said, to: number, isError: false)
+        }
+        let capabilities = request.modernCapabilities.map { String(decoding: bytes[$0.offset..<$0.end], as: UTF8.self) }
+        guard capabilities?.contains("\"elicitation\"") == true else {
+            let data = Array(#"{"requiredCapabilities":{"elicitation":{}}}"#.utf8)
+            let error = RPCError(-32021, "Missing required client capability", data: data)
+            return say(error.response(id: Array("\(number)".utf8)))
+        }
+        answer(
+            JSONWriter.object { writer in
+                writer.member("resultType", "input_required")
+                writer.member("inputRequests") { requests in
+                    requests.member("answer") { request in
+                        request.member("method", "elicitation/create")
+                        request.member("params") { Self.question(question, &$0) }
+                    }
+                }
+            }, to: number)
+    }
+
+    /// The parameters of `elicitation/create`.
+    private static func question(_ question: String, _ params: inout JSONWriter) {
+        params.member("mode", "form")
+        params.member("message", question)
+        params.member("requestedSchema") { schema in
+            schema.member("type", "object")
+            schema.member("properties") { properties in
+                properties.member("answer") { $0.member("type", "string") }
+            }
+            schema.key("required")
+            schema.array { $0.value("answer") }
+        }
+    }
+
     private func ask(_ question: String, _ number: Int) {
         let id = hub.nextNumber()
         questions[id] = number
@@ -133,17 +179,7 @@ final class DemoSession: UpstreamSession {
                 writer.member("jsonrpc", "2.0")
                 writer.member("id", id)
                 writer.member("method", "elicitation/create")
-                writer.member("params") { params in
-                    params.member("message", question)
-                    params.member("requestedSchema") { schema in
-                        schema.member("type", "object")
-                        schema.member("properties") { properties in
-                            properties.member("answer") { $0.member("type", "string") }
-                        }
-                        schema.key("required")
-                        schema.array { $0.value("answer") }
-                    }
-                }
+                writer.member("params") { Self.question(question, &$0) }
             }, with: call(number))
     }
 

@@ -91,3 +91,33 @@ struct DemoArguments {
         number == number.rounded() && abs(number) < 1e15 ? String(Int64(number)) : String(number)
     }
 }
+
+/// What a call brings that comes again with the answer to a question (2026-07-28).
+struct DemoRetry {
+    /// JSON text of what the client said.
+    private(set) var response: String?
+
+    init(_ bytes: UnsafeRawBufferPointer, _ params: JSONSpan) {
+        let inner = UnsafeRawBufferPointer(rebasing: bytes[params.offset..<params.end])
+        var scanner = JSONScanner(inner, maxDepth: 64)
+        // The message has been checked: nothing in it can be wrong any more.
+        try? read(&scanner, inner)
+    }
+
+    private mutating func read(_ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer) throws(JSONError) {
+        guard try scanner.beginObject() else { return }
+        repeat {
+            let key = RPCMessage.text(try scanner.key(), bytes)
+            guard key == "inputResponses", try scanner.peek() == UInt8(ascii: "{") else {
+                _ = try scanner.value()
+                continue
+            }
+            guard try scanner.beginObject() else { continue }
+            repeat {
+                let name = RPCMessage.text(try scanner.key(), bytes)
+                let value = try scanner.value()
+                if name == "answer" { response = String(decoding: bytes[value.offset..<value.end], as: UTF8.self) }
+            } while try scanner.nextMember()
+        } while try scanner.nextMember()
+    }
+}

@@ -11,6 +11,8 @@ struct Forwarding {
     let reply: ReplyStream
     /// The session in which a server is asked.
     let session: (UpstreamServer) -> UpstreamSession
+    /// Whether the client speaks a revision without sessions.
+    var isModern = false
 }
 
 extension MCPHub {
@@ -26,7 +28,10 @@ extension MCPHub {
         let copy = ByteBuffer(bytes: bytes)
         learn(lists(for: request.method), request.session) { [unowned self] in
             guard let destination = destination(request.method, name) else {
-                return refuse(request, unknown(request.method, name))
+                let error = unknown(request.method, name)
+                // The newer revisions have no code of its own for a resource that is not there.
+                return refuse(
+                    request, request.isModern ? RPCError(-32602, error.message, data: error.data) : error)
             }
             copy.withUnsafeReadableBytes { bytes in
                 guard let message = try? RPCMessage(bytes, maxDepth: settings.maxJSONDepth) else { return }
@@ -63,7 +68,9 @@ extension MCPHub {
     }
 
     private func refuse(_ request: Forwarding, _ error: RPCError) {
-        request.reply.respond(ByteBuffer(bytes: error.response(id: request.id)), to: request.id)
+        let status = request.isModern ? ModernRequest.status(of: error.code) : 200
+        request.reply.respond(
+            ByteBuffer(bytes: error.response(id: request.id)), to: request.id, status: .init(statusCode: status))
     }
 
     /// Asks for lists one after the other.
@@ -84,7 +91,12 @@ extension MCPHub {
         let number = nextNumber()
         var splice = Splice()
         splice.replace(message.id, with: number)
-        splice.replace(message.progressToken, with: number)
+        if request.isModern, server.settings.target != .demo {
+            splice.replace(
+                message.meta, with: ModernRequest.legacyMeta(message, bytes, progressToken: number) ?? Array("{}".utf8))
+        } else {
+            splice.replace(message.progressToken, with: number)
+        }
         if request.method == .callTool || request.method == .getPrompt || request.method == .complete {
             let name = JSONText.quoted(destination.name)
             if !bytes[place.offset..<place.end].elementsEqual(name) { splice.replace(place, with: name) }
@@ -99,6 +111,16 @@ extension MCPHub {
             name: destination.name, message: splice.apply(to: bytes, oneLine: message.hasLineBreaks),
             progressToken: request.progressToken, isRepeatable: isRepeatable, now: now,
             deadline: now + settings.maxCallTime)
+        call.isModern = request.isModern
+        if request.isModern {
+            // To leave is to cancel.
+            request.reply.onAbandoned = { [weak call] in
+                guard let call, !call.isOver else { return }
+                let notice =
+                    "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":\(call.number)}}"
+                call.session?.cancel(call, notice: ByteBuffer(string: notice))
+            }
+        }
         request.session(server).submit(call)
     }
 }

@@ -8,6 +8,130 @@ import WireJSON
 /// Requests from revision 2026-07-28 on: each one stands alone.
 extension MCPHub {
     func postModern(_ request: EndpointRequest, version: String, _ exchange: Exchange) {
-        exchange.respond(.rpc(.badRequest, .unsupportedVersion(version)))
+        request.body.withUnsafeReadableBytes { bytes in
+            let message: RPCMessage
+            do throws(RPCError) {
+                message = try RPCMessage(bytes, maxDepth: settings.maxJSONDepth)
+            } catch { return exchange.respond(.rpc(.badRequest, error)) }
+            let id = message.id.map { [UInt8](bytes[$0.offset..<$0.end]) }
+            guard message.kind == .request, let id else {
+                // There is nothing that a notification could be about: a call is cancelled by leaving.
+                return exchange.respond(APIResponse(status: .accepted))
+            }
+            let headers = request.head.headers
+            func values(_ name: String) -> [String] {
+                headers.filter { $0.name.lowercased() == name }.map(\.value)
+            }
+            if let problem = ModernRequest.problem(
+                message, bytes, .init(version: version, methods: values("mcp-method"), names: values("mcp-name")))
+            {
+                return exchange.respond(.rpc(.badRequest, problem, id: id))
+            }
+            guard let method = message.method, method.isModernRequest else {
+                let name = message.methodName.map { RPCMessage.text($0, bytes) } ?? ""
+                return exchange.respond(.rpc(.notFound, .methodNotFound(name), id: id))
+            }
+            answerModern(method, message, bytes, id, headers.first(name: "authorization"), exchange)
+        }
+    }
+
+    private func answerModern(
+        _ method: RPCMethod, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ id: [UInt8],
+        _ authorization: String?, _ exchange: Exchange
+    ) {
+        if method == .discover {
+            let body = RPCAnswer.result(RPCAnswer.discover(server: settings.version), id: id)
+            return exchange.respond(APIResponse(status: .ok, headers: Self.jsonHeaders, body: ByteBuffer(bytes: body)))
+        }
+        if let kind = ListKind(method), message.cursor != nil {
+            return exchange.respond(.rpc(.badRequest, .invalidParams("unknown cursor of \(kind.member)"), id: id))
+        }
+        guard let session = principalSession(authorization) else {
+            return exchange.respond(
+                .rpc(.serviceUnavailable, .internalError("too many sessions (mcp.max_sessions)"), id: id))
+        }
+        let reply = ReplyStream(number: 0, hub: self, session: nil, exchange: exchange, open: [id])
+        replies[ObjectIdentifier(reply)] = reply
+        session.touch()
+        if let kind = ListKind(method) {
+            ListAssembly(kind, hub: self, session: session.upstream) { [unowned self] list in
+                let result = catalogue.result(
+                    kind, servers, modern: (timeToLive: list.timeToLive ?? 0, isPublic: false))
+                reply.respond(ByteBuffer(bytes: RPCAnswer.result(result, id: id)), to: id)
+            }.start()
+        } else if method == .listen {
+            listen(message, bytes, id, reply)
+        } else {
+            let token = message.progressToken.map { [UInt8](bytes[$0.offset..<$0.end]) }
+            forward(
+                Forwarding(
+                    method: method, id: id, progressToken: token, reply: reply, session: session.upstream,
+                    isModern: true),
+                message, bytes)
+        }
+    }
+
+    static let jsonHeaders: HTTPHeaders = ["content-type": "application/json", "cache-control": "no-store"]
+
+    /// The session with servers of the older revisions that a credential's requests share. It has said that its client
+    /// can do nothing, so that no server asks anything of it.
+    private func principalSession(_ authorization: String?) -> ClientSession? {
+        let key = "principal " + (authorization ?? "")
+        if let session = sessions[key] { return session }
+        guard directory.sessionBegins() else { return nil }
+        let session = ClientSession(
+            id: key, hub: self, version: .latestWithHandshake, capabilities: Array("{}".utf8), clientInfo: ownInfo,
+            authorization: authorization, isPrincipal: true)
+        sessions[key] = session
+        return session
+    }
+
+    // MARK: - Subscriptions
+
+    private func listen(_ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ id: [UInt8], _ reply: ReplyStream) {
+        let wanted = message.notifications.map { ListenFilter(bytes, $0) } ?? ListenFilter()
+        listeners[ObjectIdentifier(reply)] = Listener(reply: reply, id: id, filter: wanted)
+        reply.emit(
+            ByteBuffer(
+                bytes: JSONWriter.object { writer in
+                    writer.member("jsonrpc", "2.0")
+                    writer.member("method", "notifications/subscriptions/acknowledged")
+                    writer.member("params") { params in
+                        params.member("_meta") { $0.member("io.modelcontextprotocol/subscriptionId", raw: id) }
+                        params.member("notifications") { wanted.write(to: &$0) }
+                    }
+                }))
+    }
+
+    /// A stream that waits for news.
+    struct Listener {
+        let reply: ReplyStream
+        let id: [UInt8]
+        let filter: ListenFilter
+
+        func tell(_ method: RPCMethod) {
+            guard filter.contains(method) else { return }
+            reply.emit(
+                ByteBuffer(
+                    bytes: JSONWriter.object { writer in
+                        writer.member("jsonrpc", "2.0")
+                        writer.member("method", method.rawValue)
+                        writer.member("params") { params in
+                            params.member("_meta") { $0.member("io.modelcontextprotocol/subscriptionId", raw: id) }
+                        }
+                    }))
+        }
+
+        /// Ends the stream as the revision has it: with the answer to the request that opened it.
+        func end() {
+            let body = RPCAnswer.result(Array(#"{"resultType":"complete"}"#.utf8), id: id)
+            reply.respond(ByteBuffer(bytes: body), to: id)
+        }
+    }
+
+    /// A reply without a session is over.
+    func replyEnded(_ reply: ReplyStream) {
+        replies[ObjectIdentifier(reply)] = nil
+        listeners[ObjectIdentifier(reply)] = nil
     }
 }

@@ -26,6 +26,9 @@ final class MCPHub: LoopEndpoint {
     private(set) var servers: [UpstreamServer] = []
     private(set) var catalogue = Catalogue([], prefix: .never)
     var sessions: [String: ClientSession] = [:]
+    /// Replies that belong to no session, and those among them that wait for news.
+    var replies: [ObjectIdentifier: ReplyStream] = [:]
+    var listeners: [ObjectIdentifier: Listener] = [:]
     /// Lists in the making.
     var assemblies: [ObjectIdentifier: ListAssembly] = [:]
     /// Child processes that have not been reaped.
@@ -79,12 +82,14 @@ final class MCPHub: LoopEndpoint {
             session.tend(now: now)
             if session.isIdle(at: now) { end(session) }
         }
+        for reply in replies.values { reply.tend(now: now) }
         for server in servers { server.tend(now: now) }
     }
 
     func drain() {
         isDraining = true
         for session in sessions.values { session.endStreams() }
+        for listener in listeners.values { listener.end() }
     }
 
     func stop() {
@@ -125,10 +130,16 @@ final class MCPHub: LoopEndpoint {
                 readClock()
                 changed.remove(method)
                 for session in sessions.values { session.announce(Self.notification(method)) }
+                tellListeners(method)
             }
             return
         }
         client.announceChange(method)
+    }
+
+    /// Tells those who wait for news without a session.
+    func tellListeners(_ method: RPCMethod) {
+        for listener in listeners.values { listener.tell(method) }
     }
 
     static func notification(_ method: RPCMethod) -> ByteBuffer {
@@ -141,6 +152,12 @@ final class MCPHub: LoopEndpoint {
         readClock()
         guard !isDraining else {
             return exchange.respond(.rpc(.serviceUnavailable, .internalError("the gateway is shutting down")))
+        }
+        if let id = request.head.headers.first(name: "mcp-session-id"),
+            let other = directory.hub(ofSession: id, otherThan: index)
+        {
+            // The connection came to another event loop than the session's: the answer has a longer way.
+            return exchange.move(to: other.eventLoop) { other.value.handle(request, $0) }
         }
         switch request.head.method {
         case .POST: post(request, exchange)
@@ -165,7 +182,9 @@ final class MCPHub: LoopEndpoint {
             return nil
         }
         // One answer for all that is not this client's: whoever guesses learns nothing.
-        guard let session = sessions[id], session.authorization == headers.first(name: "authorization") else {
+        guard let session = sessions[id], !session.isPrincipal,
+            session.authorization == headers.first(name: "authorization")
+        else {
             exchange.respond(.rpc(.notFound, .invalidRequest("Session not found")))
             return nil
         }

@@ -30,6 +30,8 @@ final class Call {
     let progressToken: [UInt8]?
     /// Whether asking twice does no harm.
     let isRepeatable: Bool
+    /// Whether the client speaks a revision without sessions: its answers have members that older servers do not know.
+    var isModern = false
     var attempts = 0
     /// When it began, and when it last showed a sign of life.
     let startedAt: Instant
@@ -74,7 +76,18 @@ final class Call {
                 var splice = Splice()
                 if let place = message.id {
                     splice.replace(place, with: id)
-                    reply.respond(splice.apply(to: bytes, oneLine: message.hasLineBreaks), to: id)
+                    var status = 200
+                    if isModern {
+                        if let members = ModernRequest.missingMembers(method, message, bytes),
+                            let result = message.result
+                        {
+                            splice.insert(members, at: result.offset + 1)
+                        }
+                        if let code = message.errorCode(bytes) { status = ModernRequest.status(of: code) }
+                    }
+                    reply.respond(
+                        splice.apply(to: bytes, oneLine: message.hasLineBreaks), to: id,
+                        status: .init(statusCode: status))
                 } else {
                     // An error that could not name the request: it can only be this one.
                     let error = RPCError.internalError("the server could not read the request")

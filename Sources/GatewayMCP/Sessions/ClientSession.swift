@@ -16,6 +16,8 @@ final class ClientSession {
     let clientInfo: [UInt8]
     /// The credential that began the session; nobody else may use it.
     let authorization: String?
+    /// Whether it stands for all requests of a credential that have no session: then nobody listens to it.
+    let isPrincipal: Bool
     private(set) var lastActivity: Instant
     private(set) var isClosed = false
     private var sessionLog: SessionLog
@@ -42,8 +44,9 @@ final class ClientSession {
 
     init(
         id: String, hub: MCPHub, version: ProtocolVersion, capabilities: [UInt8], clientInfo: [UInt8],
-        authorization: String?
+        authorization: String?, isPrincipal: Bool = false
     ) {
+        self.isPrincipal = isPrincipal
         self.id = id
         self.hub = hub
         self.version = version
@@ -163,6 +166,7 @@ final class ClientSession {
 
     /// Says something that belongs to no request.
     func announce(_ message: ByteBuffer) {
+        guard !isPrincipal else { return }
         if let standalone, standalone.isConnected {
             standalone.emit(message)
         } else {
@@ -178,6 +182,7 @@ final class ClientSession {
             guard let self, !isClosed else { return }
             hub.readClock()
             changed.remove(method)
+            guard !isPrincipal else { return hub.tellListeners(method) }
             announce(MCPHub.notification(method))
         }
     }
@@ -250,6 +255,11 @@ final class ClientSession {
         _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, from session: UpstreamSession, on stream: ReplyStream?
     ) {
         guard let place = message.id else { return }
+        guard !isPrincipal else {
+            let error = RPCError.methodNotFound("nobody can be asked")
+            let id = [UInt8](bytes[place.offset..<place.end])
+            return session.send(ByteBuffer(bytes: error.response(id: id)))
+        }
         let number = nextQuestion
         nextQuestion += 1
         let token = message.progressToken.map { [UInt8](bytes[$0.offset..<$0.end]) }
@@ -276,6 +286,7 @@ final class ClientSession {
     /// Sends what a server says on the stream that it belongs to; else on one that the client reads.
     func deliver(_ message: ByteBuffer, on stream: ReplyStream?) {
         if let stream, !stream.isOver { return stream.emit(message) }
+        guard !isPrincipal else { return }
         if let standalone, standalone.isConnected { return standalone.emit(message) }
         let reading = streams.values.filter { $0.isConnected }.max { $0.number < $1.number }
         if let reading { reading.emit(message) } else { announce(message) }

@@ -18,6 +18,7 @@ final class ReplyStream: ExchangeOwner {
     private(set) var open: [[UInt8]]
     private let isBatch: Bool
     private var collected: [ByteBuffer] = []
+    private var status = HTTPResponseStatus.ok
     private(set) var isStreaming = false
     private(set) var isOver = false
     private var startedAt: Instant
@@ -47,7 +48,9 @@ final class ReplyStream: ExchangeOwner {
     var isConnected: Bool { exchange?.isOpen ?? false }
 
     /// Answers one request; behind the last one the stream ends.
-    func respond(_ message: ByteBuffer, to id: [UInt8]) {
+    /// - Parameter status: the status of the answer, where there is still a choice.
+    func respond(_ message: ByteBuffer, to id: [UInt8], status: HTTPResponseStatus = .ok) {
+        self.status = status
         guard !isOver, let place = open.firstIndex(of: id) else { return }
         open.remove(at: place)
         if isStreaming {
@@ -72,7 +75,11 @@ final class ReplyStream: ExchangeOwner {
         isOver = true
         if isStreaming { exchange?.end() }
         exchange = nil
-        session?.streamEnded(self)
+        closed()
+    }
+
+    private func closed() {
+        if let session { session.streamEnded(self) } else { hub.replyEnded(self) }
     }
 
     /// Cuts the connection; the session's log still has what the client has missed.
@@ -114,7 +121,9 @@ final class ReplyStream: ExchangeOwner {
             }
         } else {
             isOver = true
+            hub.replyEnded(self)
             onAbandoned?()
+            onAbandoned = nil
         }
     }
 
@@ -151,7 +160,11 @@ final class ReplyStream: ExchangeOwner {
             hub.logger.info("a stream is cut: its client reads too slowly")
             let wasModern = session == nil
             cut()
-            if wasModern { onAbandoned?() }
+            if wasModern {
+                hub.replyEnded(self)
+                onAbandoned?()
+                onAbandoned = nil
+            }
         }
     }
 
@@ -170,8 +183,8 @@ final class ReplyStream: ExchangeOwner {
         }
         var answerHeaders: HTTPHeaders = ["content-type": "application/json", "cache-control": "no-store"]
         answerHeaders.add(contentsOf: headers)
-        exchange?.respond(APIResponse(status: .ok, headers: answerHeaders, body: body))
+        exchange?.respond(APIResponse(status: status, headers: answerHeaders, body: body))
         exchange = nil
-        session?.streamEnded(self)
+        closed()
     }
 }

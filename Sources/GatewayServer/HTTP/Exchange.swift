@@ -3,7 +3,7 @@ public import NIOCore
 public import NIOHTTP1
 
 /// A whole request for an endpoint that answers on the connection's own event loop.
-public struct EndpointRequest {
+public struct EndpointRequest: Sendable {
     public let head: HTTPRequestHead
     /// The target without its query.
     public let path: String
@@ -51,12 +51,24 @@ public protocol ExchangeOwner: AnyObject {
     func exchangeClosed(_ exchange: Exchange)
 }
 
-/// One request that waits for its answer: whole, or as a stream in pieces. Used on the connection's event loop only.
+/// Where answers of an exchange go.
+protocol ExchangeCarrier: AnyObject {
+    func finish(_ exchange: Exchange, _ response: APIResponse)
+    func beginStream(_ exchange: Exchange, _ headers: HTTPHeaders)
+    func writeStream(_ bytes: ByteBuffer, _ promise: EventLoopPromise<Void>)
+    func endStream(_ exchange: Exchange)
+    func abort()
+}
+
+/// One request that waits for its answer: whole, or as a stream in pieces. Used on one event loop only: that of the
+/// connection, unless it has moved.
 public final class Exchange {
-    private weak var front: HTTPFront?
+    private weak var front: (any ExchangeCarrier)?
+    /// What answers on another event loop, once the exchange has moved there.
+    private var relay: ExchangeRelay?
     /// The owner is told when the connection goes away.
     public weak var owner: (any ExchangeOwner)?
-    /// The event loop that the connection lives on.
+    /// The event loop on which it is used.
     public let eventLoop: any EventLoop
     /// Headers that every answer carries beside its own.
     let extraHeaders: HTTPHeaders
@@ -66,7 +78,7 @@ public final class Exchange {
 
     private enum Phase { case waiting, streaming, over }
 
-    init(_ front: HTTPFront, extraHeaders: HTTPHeaders, eventLoop: any EventLoop) {
+    init(_ front: any ExchangeCarrier, extraHeaders: HTTPHeaders, eventLoop: any EventLoop) {
         self.front = front
         self.extraHeaders = extraHeaders
         self.eventLoop = eventLoop
@@ -74,6 +86,20 @@ public final class Exchange {
 
     /// Whether something can still be written.
     public var isOpen: Bool { phase != .over }
+
+    /// Lets another event loop answer; nothing may be done here any more.
+    public func move(to other: any EventLoop, _ body: @escaping @Sendable (Exchange) -> Void) {
+        let relay = ExchangeRelay(self, to: other)
+        self.relay = relay
+        owner = relay
+        relay.begin(body)
+    }
+
+    /// Adds a piece that was written on another event loop.
+    fileprivate func write(_ bytes: ByteBuffer, _ promise: EventLoopPromise<Void>) {
+        guard phase == .streaming, let front else { return promise.fail(ChannelError.ioOnClosedChannel) }
+        front.writeStream(bytes, promise)
+    }
 
     /// Answers in one piece.
     public func respond(_ response: APIResponse) {
@@ -128,5 +154,70 @@ public final class Exchange {
         let owner = owner
         self.owner = nil
         owner?.exchangeClosed(self)
+    }
+}
+
+/// Carries an exchange between two event loops: the connection lives on one, whoever answers on the other.
+private final class ExchangeRelay: ExchangeOwner {
+    private let near: NIOLoopBound<Exchange>
+    private let other: any EventLoop
+    private let far: FarSide
+
+    /// What is used on the other event loop, and only there but for being made.
+    private final class FarSide: ExchangeCarrier, @unchecked Sendable {
+        // Made before the first task for the other event loop, and touched by nothing but such tasks afterwards.
+        var exchange: Exchange?
+        let near: NIOLoopBound<Exchange>
+
+        init(_ near: NIOLoopBound<Exchange>) { self.near = near }
+
+        private func send(_ body: @escaping @Sendable (Exchange) -> Void) {
+            let near = near
+            near.eventLoop.execute { body(near.value) }
+        }
+
+        func finish(_ exchange: Exchange, _ response: APIResponse) {
+            self.exchange = nil
+            send { $0.respond(response) }
+        }
+
+        func beginStream(_ exchange: Exchange, _ headers: HTTPHeaders) { send { $0.beginStream(headers) } }
+
+        func writeStream(_ bytes: ByteBuffer, _ promise: EventLoopPromise<Void>) { send { $0.write(bytes, promise) } }
+
+        func endStream(_ exchange: Exchange) {
+            self.exchange = nil
+            send { $0.end() }
+        }
+
+        func abort() {
+            exchange = nil
+            send { $0.abort() }
+        }
+    }
+
+    init(_ exchange: Exchange, to other: any EventLoop) {
+        near = NIOLoopBound(exchange, eventLoop: exchange.eventLoop)
+        self.other = other
+        far = FarSide(near)
+    }
+
+    func begin(_ body: @escaping @Sendable (Exchange) -> Void) {
+        let far = far
+        let other = other
+        other.execute {
+            let exchange = Exchange(far, extraHeaders: [:], eventLoop: other)
+            far.exchange = exchange
+            body(exchange)
+        }
+    }
+
+    func exchangeClosed(_ exchange: Exchange) {
+        let far = far
+        other.execute {
+            let exchange = far.exchange
+            far.exchange = nil
+            exchange?.connectionClosed()
+        }
     }
 }

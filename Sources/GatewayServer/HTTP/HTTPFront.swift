@@ -5,7 +5,7 @@ import NIOHTTP1
 
 /// The first handler of every connection: it reads requests, answers those that need no more than a moment, hands the
 /// rest to the API, and gives way to a carrier when a request opens a stream.
-final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandler {
+final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandler, ExchangeCarrier {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
     private typealias Decoder = ByteToMessageHandler<HTTPRequestDecoder>
@@ -289,10 +289,13 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         guard self.exchange === exchange, let context else { return }
         self.exchange = nil
         guard phase == .answering else { return }
+        let closing = exchangeTraits.isClosing || gateway.currentPhase > .serving
+        // Before anything is written: the write itself may lead to the next request.
+        phase = closing ? .ended : .idle
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         guard self.context != nil, context.channel.isActive else { return }
         loop.begin()
-        settle(context, closing: exchangeTraits.isClosing || gateway.currentPhase > .serving)
+        settle(context, closing: closing)
         takeWaiting(context)
         if let parserProblem, waiting.isEmpty { respond(.problem(parserProblem), closing: true) }
     }
@@ -351,7 +354,6 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
 
     /// An answer has been written: the connection waits for the next request, or for its end.
     private func settle(_ context: ChannelHandlerContext, closing: Bool) {
-        phase = closing ? .ended : .idle
         let now = Clock.now
         if closing {
             deadline = now + gateway.settings.closeTimeout

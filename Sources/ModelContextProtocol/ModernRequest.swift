@@ -1,0 +1,177 @@
+import WireJSON
+
+/// The rules of revision 2026-07-28 for one request: what headers must say, and that they say the same as the body.
+public enum ModernRequest {
+    /// The routing headers of a request.
+    public struct Headers {
+        public let version: String
+        /// Values of `Mcp-Method`, `Mcp-Name`; more than one is an attempt to be read in two ways.
+        public let methods: [String]
+        public let names: [String]
+
+        public init(version: String, methods: [String], names: [String]) {
+            self.version = version
+            self.methods = methods
+            self.names = names
+        }
+    }
+
+    /// Why a request is refused; `nil` if it is as it should be.
+    public static func problem(
+        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ headers: Headers
+    ) -> RPCError? {
+        guard headers.methods.count <= 1, headers.names.count <= 1 else {
+            return .headerMismatch("a routing header stands there twice")
+        }
+        let method = message.methodName.map { RPCMessage.text($0, bytes) } ?? ""
+        guard let named = headers.methods.first else { return .headerMismatch("Mcp-Method is missing") }
+        guard named == method else { return .headerMismatch("Mcp-Method is not the body's method") }
+        if let place = message.headerName {
+            guard let value = headers.names.first else { return .headerMismatch("Mcp-Name is missing") }
+            guard HeaderText.decode(value) == RPCMessage.text(place, bytes) else {
+                return .headerMismatch("Mcp-Name is not what the body names")
+            }
+        }
+        guard let place = message.modernVersion else {
+            return .invalidParams("_meta lacks io.modelcontextprotocol/protocolVersion")
+        }
+        let version = RPCMessage.text(place, bytes)
+        guard version == headers.version else {
+            return .headerMismatch("MCP-Protocol-Version is not the body's version")
+        }
+        guard version == ProtocolVersion.july2026.rawValue else { return .unsupportedVersion(version) }
+        guard let capabilities = message.modernCapabilities, bytes[capabilities.offset] == UInt8(ascii: "{") else {
+            return .invalidParams("_meta lacks io.modelcontextprotocol/clientCapabilities")
+        }
+        return nil
+    }
+
+    /// The HTTP status that goes with an error.
+    public static func status(of code: Int) -> Int {
+        switch code {
+        case -32601: 404
+        case -32700, -32600, -32602, -32020, -32021, -32022: 400
+        default: 200
+        }
+    }
+
+    /// `_meta` without what only the newer revisions understand, for a server of an older one.
+    public static func legacyMeta(
+        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, progressToken: Int
+    ) -> [UInt8]? {
+        guard let place = message.meta else { return nil }
+        let inner = UnsafeRawBufferPointer(rebasing: bytes[place.offset..<place.end])
+        var output: [UInt8] = [UInt8(ascii: "{")]
+        var scanner = JSONScanner(inner, maxDepth: 512)
+        do throws(JSONError) {
+            guard try scanner.beginObject() else { return nil }
+            repeat {
+                let key = try scanner.key()
+                let value = try scanner.value()
+                let name = RPCMessage.text(key, inner)
+                guard !name.hasPrefix("io.modelcontextprotocol/") else { continue }
+                if output.count > 1 { output.append(UInt8(ascii: ",")) }
+                output.append(contentsOf: inner[key.offset..<key.end])
+                output.append(UInt8(ascii: ":"))
+                if name == "progressToken" {
+                    output.append(contentsOf: String(progressToken).utf8)
+                } else {
+                    output.append(contentsOf: inner[value.offset..<value.end])
+                }
+            } while try scanner.nextMember()
+        } catch { return nil }
+        output.append(UInt8(ascii: "}"))
+        return output
+    }
+
+    /// The members that a result of an older server lacks, as text to be put behind its opening brace.
+    public static func missingMembers(
+        _ method: RPCMethod, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer
+    ) -> [UInt8]? {
+        guard let result = message.result, message.isResultObject else { return nil }
+        let inner = UnsafeRawBufferPointer(rebasing: bytes[result.offset..<result.end])
+        var scanner = JSONScanner(inner, maxDepth: 512)
+        var isEmpty = true
+        do throws(JSONError) {
+            if try scanner.beginObject() {
+                isEmpty = false
+                repeat {
+                    let key = try scanner.key()
+                    _ = try scanner.value()
+                    if RPCMessage.text(key, inner) == "resultType" { return nil }
+                } while try scanner.nextMember()
+            }
+        } catch { return nil }
+        var text = #""resultType":"complete""#
+        if method == .readResource { text += #","ttlMs":0,"cacheScope":"private""# }
+        return Array((isEmpty ? text : text + ",").utf8)
+    }
+}
+
+extension RPCMessage {
+    /// What `Mcp-Name` has to repeat.
+    var headerName: JSONSpan? {
+        switch method {
+        case .callTool, .getPrompt: name
+        case .readResource: uri
+        default: nil
+        }
+    }
+
+    /// The code of an error.
+    public func errorCode(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        guard let error else { return nil }
+        let inner = UnsafeRawBufferPointer(rebasing: bytes[error.offset..<error.end])
+        var scanner = JSONScanner(inner, maxDepth: 512)
+        var code: Int?
+        do throws(JSONError) {
+            guard try scanner.beginObject() else { return nil }
+            repeat {
+                let key = try scanner.key()
+                let value = try scanner.value()
+                if Self.text(key, inner) == "code" {
+                    code = Int(String(decoding: inner[value.offset..<value.end], as: UTF8.self))
+                }
+            } while try scanner.nextMember()
+        } catch { return nil }
+        return code
+    }
+}
+
+/// Text in headers: what is not plain ASCII is wrapped, `=?base64?…?=`.
+public enum HeaderText {
+    /// The text that a header's value stands for; `nil` if it is wrapped wrongly.
+    public static func decode(_ value: String) -> String? {
+        guard value.hasPrefix("=?base64?"), value.hasSuffix("?="), value.utf8.count >= 11 else { return value }
+        let inner = Array(value.utf8.dropFirst(9).dropLast(2))
+        guard inner.count % 4 == 0 else { return nil }
+        var output: [UInt8] = []
+        var bits: UInt32 = 0
+        var count = 0
+        let padding = inner.reversed().prefix { $0 == UInt8(ascii: "=") }.count
+        guard padding <= 2 else { return nil }
+        for byte in inner.dropLast(padding) {
+            guard let value = digit(byte) else { return nil }
+            bits = bits << 6 | value
+            count += 6
+            if count >= 8 {
+                count -= 8
+                output.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
+            }
+        }
+        // Bits that belong to no byte must be zero: there is one way to write a text.
+        guard bits & (1 << UInt32(count) - 1) == 0 else { return nil }
+        return String(validating: output, as: UTF8.self)
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt32? {
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(byte - UInt8(ascii: "A"))
+        case UInt8(ascii: "a")...UInt8(ascii: "z"): UInt32(byte - UInt8(ascii: "a")) + 26
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(byte - UInt8(ascii: "0")) + 52
+        case UInt8(ascii: "+"): 62
+        case UInt8(ascii: "/"): 63
+        default: nil
+        }
+    }
+}
