@@ -24,6 +24,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "WebSocketProtocol", dependencies: ["CZlib"]),
         .target(name: "EventStream"),
+        .target(name: "DeliveryHistory", dependencies: ["WireJSON"]),
         .target(name: "PhoenixProtocol", dependencies: ["WireJSON"]),
         .target(
             name: "ModelContextProtocol",
@@ -71,7 +72,7 @@ let package = Package(
         .executableTarget(
             name: "mcp-gateway",
             dependencies: [
-                "GatewayServer", "GatewayMCP", "GatewayHTTP", "GatewayConfiguration", "GatewayCore",
+                "GatewayServer", "GatewayMCP", "GatewayHTTP", "DeliveryHistory", "GatewayConfiguration", "GatewayCore",
                 "WebSocketProtocol", "WireJSON",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -80,6 +81,7 @@ let package = Package(
 
         .testTarget(name: "WireJSONTests", dependencies: ["WireJSON"]),
         .testTarget(name: "WebSocketProtocolTests", dependencies: ["WebSocketProtocol"]),
+        .testTarget(name: "DeliveryHistoryTests", dependencies: ["DeliveryHistory"]),
         .testTarget(name: "EventStreamTests", dependencies: ["EventStream"]),
         .testTarget(name: "PhoenixProtocolTests", dependencies: ["PhoenixProtocol", "WireJSON"]),
         .testTarget(
