@@ -109,7 +109,7 @@ def test_processes_are_bounded(start_gateway):
     with connection:
         assert response.status == 200
     until(lambda: not children_of(gateway.process.pid), "the process to end")
-    assert said(other.call("pid"))
+    until(lambda: "result" in other.call("pid").json, "the place to be free")
 
 
 def test_clients_that_vanish_leave_no_process(start_gateway):
@@ -147,7 +147,19 @@ def test_a_server_that_forgets_its_sessions_is_asked_anew(start_gateway):
     assert "back failed" in answer.json["error"]["message"], answer.body
     inner(port)
     # The client sees nothing of it: its session is the same.
+    until(lambda: "result" in client.call("echo", {"text": "x"}).json, "the server to be asked again")
     assert said(client.call("echo", {"text": "after"})) == "after"
+
+
+def test_a_program_that_cannot_run_is_not_started_for_every_request(start_gateway, tmp_path):
+    count = tmp_path / "starts"
+    gateway = start_gateway({
+        "mcpServers": {"dying": {"command": "/bin/sh", "args": ["-c", f"echo >> {count}"]}},
+    })
+    client = Client(gateway.http)
+    for _ in range(50):
+        assert client.post({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).status == 200
+    assert 1 <= len(count.read_text().splitlines()) <= 8
 
 
 def test_leaving_is_not_cancelling(start_gateway):
