@@ -18,7 +18,9 @@ final class UpstreamServer {
     private var shared: UpstreamSession?
     /// Connections of Streamable HTTP.
     let origin: HTTPOrigin?
-    private(set) var consecutiveFailures = 0
+    /// Sessions in a row that did not come about, and when the next one may be tried.
+    private var failedStarts = 0
+    private var nextStart = Instant.zero
 
     enum Era { case unknown, legacy, modern }
 
@@ -65,19 +67,43 @@ final class UpstreamServer {
     /// A list has come whole.
     func learned(_ kind: ListKind, _ list: KnownList) {
         problem = nil
-        consecutiveFailures = 0
         let isNew = lists[kind]?.names != list.names
         lists[kind] = list
         if isNew { hub.listsChanged(kind) }
     }
 
     func failed(_ reason: String) {
-        consecutiveFailures += 1
         if problem == nil {
             hub.logger.warning("MCP server failed", metadata: ["server": "\(name)", "reason": "\(reason)"])
         }
         problem = reason
     }
+
+    /// Why no session is begun just now; `nil` if one may be.
+    var reasonToWait: String? {
+        guard hub.now < nextStart else { return nil }
+        return "\(problem ?? "it failed"); it is tried again in \((nextStart - hub.now).milliseconds + 1) ms"
+    }
+
+    /// A session has come about.
+    func started() {
+        failedStarts = 0
+        nextStart = .zero
+    }
+
+    /// A session did not come about: the next attempt but one waits, and each time twice as long. A program that cannot
+    /// run is not started again for every request.
+    func failedToStart() {
+        failedStarts += 1
+        guard failedStarts > 1 else { return }
+        var generator = SystemRandomNumberGenerator()
+        nextStart = hub.now + Self.backoff.delay(attempt: failedStarts - 2, random: generator.next())
+    }
+
+    /// Whether one more attempt may follow a failed one at once: a connection may just have been an old one.
+    var mayStartAgain: Bool { failedStarts <= 1 }
+
+    private static let backoff = Backoff(initial: .milliseconds(200), limit: .seconds(30))
 
     func tend(now: Instant) {
         origin?.tend(now: now)

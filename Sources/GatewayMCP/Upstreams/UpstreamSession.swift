@@ -18,8 +18,6 @@ class UpstreamSession {
     /// Resources that the client is told about; asked for again after a new beginning.
     private var subscriptions: [String: Call] = [:]
     private var openedAt = Instant.zero
-    private var lostAt = Instant.zero
-    private var openAttempts = 0
 
     enum Phase { case idle, opening, ready, closed }
 
@@ -129,15 +127,19 @@ class UpstreamSession {
     private func begin() {
         phase = .opening
         openedAt = hub.now
-        openAttempts += 1
-        open()
+        guard let reason = server.reasonToWait else { return open() }
+        // Not at once: whoever begins a session is not done with it yet.
+        hub.eventLoop.assumeIsolated().execute { [weak self] in
+            guard let self, phase == .opening else { return }
+            lost(reason, mayRetry: false, isRefusal: true)
+        }
     }
 
     /// The handshake is over.
     func began() {
         guard phase == .opening else { return }
         phase = .ready
-        openAttempts = 0
+        server.started()
         if let level = client?.level { setLevel(level) }
         for call in subscriptions.values { transmit(renumbered(call)) }
         let calls = waiting
@@ -165,7 +167,8 @@ class UpstreamSession {
     /// - Parameters:
     ///   - mayRetry: whether a new session is begun for the calls that can be sent again.
     ///   - wereNotTaken: whether it is certain that the server did not act on the calls that were pending.
-    func lost(_ reason: String, mayRetry: Bool, wereNotTaken: Bool = false) {
+    ///   - isRefusal: whether nothing was tried.
+    func lost(_ reason: String, mayRetry: Bool, wereNotTaken: Bool = false, isRefusal: Bool = false) {
         guard phase == .opening || phase == .ready else { return }
         let wasOpening = phase == .opening
         phase = .idle
@@ -174,11 +177,14 @@ class UpstreamSession {
         let pending = calls.values.sorted { $0.number < $1.number }
         calls = [:]
         waiting = []
-        server.failed(reason)
+        if !isRefusal {
+            server.failed(reason)
+            if wasOpening { server.failedToStart() }
+        }
         var retried: [Call] = []
         for call in pending where !call.isOver {
             let isSafe = call.isRepeatable || wereNotTaken || call.attempts == 0
-            if mayRetry, isSafe, call.attempts < Self.maxAttempts, !wasOpening || openAttempts < Self.maxAttempts {
+            if mayRetry, isSafe, call.attempts < Self.maxAttempts, !wasOpening || server.mayStartAgain {
                 retried.append(call)
             } else {
                 let error = RPCError.internalError("the server \(server.name) failed: \(reason)")
