@@ -60,6 +60,15 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        .target(name: "CChildProcess"),
+        .target(
+            name: "GatewayProcesses",
+            dependencies: [
+                "CChildProcess", "GatewayCore",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .target(
             name: "GatewayHTTP",
             dependencies: [
@@ -87,6 +96,7 @@ let package = Package(
             dependencies: ["ModelContextProtocol", "WireJSON", .product(name: "NIOCore", package: "swift-nio")]),
         .testTarget(name: "GatewayCoreTests", dependencies: ["GatewayCore"]),
         .testTarget(name: "GatewayConfigurationTests", dependencies: ["GatewayConfiguration"]),
+        .testTarget(name: "GatewayProcessesTests", dependencies: ["GatewayProcesses", "GatewayCore"]),
         .testTarget(name: "GatewayServerTests", dependencies: ["GatewayServer", "GatewayCore"]),
     ],
     swiftLanguageModes: [.v6]
