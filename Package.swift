@@ -96,7 +96,11 @@ let package = Package(
             dependencies: ["ModelContextProtocol", "WireJSON", .product(name: "NIOCore", package: "swift-nio")]),
         .testTarget(name: "GatewayCoreTests", dependencies: ["GatewayCore"]),
         .testTarget(name: "GatewayConfigurationTests", dependencies: ["GatewayConfiguration"]),
-        .testTarget(name: "GatewayProcessesTests", dependencies: ["GatewayProcesses", "GatewayCore"]),
+        // A program that tests kill while it holds processes.
+        .executableTarget(
+            name: "holds-processes", dependencies: ["GatewayProcesses"], path: "Tests/Programs/holds-processes"),
+        .testTarget(
+            name: "GatewayProcessesTests", dependencies: ["GatewayProcesses", "GatewayCore", "holds-processes"]),
         .testTarget(name: "GatewayServerTests", dependencies: ["GatewayServer", "GatewayCore"]),
     ],
     swiftLanguageModes: [.v6]

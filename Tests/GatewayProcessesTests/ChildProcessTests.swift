@@ -340,4 +340,33 @@ import Testing
             #expect(host.liveProcesses == 0)
         }
     }
+
+    /// A gateway that is killed cannot clean up: the system takes its child, the warden what that had started.
+    @Test func nothingOutlivesAGatewayThatIsKilled() async throws {
+        let program = try #require(ProgramDirectory.path(of: "holds-processes"))
+        try await withHost { host in
+            let subject = try await Subject.start(
+                .init(
+                    program: program,
+                    arguments: [
+                        "python3", "-c",
+                        """
+                        import json, os, signal, subprocess, sys, time
+                        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                        children = [subprocess.Popen(['sleep', '1000'], stdin=subprocess.DEVNULL).pid for _ in range(3)]
+                        print(json.dumps([os.getpid()] + children), flush=True)
+                        time.sleep(1000)
+                        """,
+                    ]), host: host)
+            let gateway = try #require(await subject.started())
+            let line = await subject.line() ?? "[]"
+            let processes = line.dropFirst().dropLast().split(separator: ", ").compactMap { pid_t($0) }
+            #expect(processes.count == 4 && processes.allSatisfy(SystemState.runs))
+            // Only the gateway, not its group.
+            kill(gateway, SIGKILL)
+            #expect(await subject.end().exit == .signal(SIGKILL))
+            try await eventually { !processes.contains(where: SystemState.runs) }
+            try await subject.close()
+        }
+    }
 }

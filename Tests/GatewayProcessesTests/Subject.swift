@@ -198,3 +198,15 @@ func eventually(
         try await Task.sleep(for: .milliseconds(5))
     }
 }
+
+/// Where the programs of this package lie: beside the tests.
+enum ProgramDirectory {
+    static func path(of name: String) -> String? {
+        for line in (SystemState.contents("/proc/self/cmdline") ?? "").split(separator: "\0") {
+            guard let slash = line.lastIndex(of: "/") else { continue }
+            let candidate = line[..<slash] + "/" + name
+            if access(String(candidate), X_OK) == 0 { return String(candidate) }
+        }
+        return nil
+    }
+}
