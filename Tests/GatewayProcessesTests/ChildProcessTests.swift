@@ -27,8 +27,9 @@ import Testing
         try await body(host)
         await host.close()
         #expect(host.liveProcesses == 0)
-        #expect(SystemState.children() == children)
-        try await eventually { SystemState.descriptors() == descriptors }
+        // Suites beside this one may start something of their own for a while.
+        try await eventually { SystemState.children().isSubset(of: children) }
+        try await eventually { SystemState.descriptors() <= descriptors }
     }
 
     @Test(arguments: [true, false])
