@@ -61,6 +61,15 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        .target(name: "CChildProcess"),
+        .target(
+            name: "GatewayProcesses",
+            dependencies: [
+                "CChildProcess", "GatewayCore",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         .target(
             name: "GatewayHTTP",
             dependencies: [
@@ -89,6 +98,11 @@ let package = Package(
             dependencies: ["ModelContextProtocol", "WireJSON", .product(name: "NIOCore", package: "swift-nio")]),
         .testTarget(name: "GatewayCoreTests", dependencies: ["GatewayCore"]),
         .testTarget(name: "GatewayConfigurationTests", dependencies: ["GatewayConfiguration"]),
+        // A program that tests kill while it holds processes.
+        .executableTarget(
+            name: "holds-processes", dependencies: ["GatewayProcesses"], path: "Tests/Programs/holds-processes"),
+        .testTarget(
+            name: "GatewayProcessesTests", dependencies: ["GatewayProcesses", "GatewayCore", "holds-processes"]),
         .testTarget(name: "GatewayServerTests", dependencies: ["GatewayServer", "GatewayCore"]),
     ],
     swiftLanguageModes: [.v6]
