@@ -15,6 +15,7 @@ public final class Gateway: Sendable {
     let ledger: IdempotencyLedger
     let admission: Admission
     let originPolicy: OriginPolicy
+    let peers: PeerPolicy
     let logger: Logger
     let group: MultiThreadedEventLoopGroup
     let loopCount: Int
@@ -23,6 +24,9 @@ public final class Gateway: Sendable {
     private let loops: Mutex<[NIOLoopBound<LoopState>]> = Mutex([])
     private let inboxList: OnceList<WakeInbox>
     private let listeners: Mutex<[Listener]> = Mutex([])
+    /// What the listeners that encrypt prove themselves with.
+    private let identities: Mutex<[TLSIdentity]> = Mutex([])
+    private let certificateWatch: Mutex<Task<Void, Never>?> = Mutex(nil)
     private let phase = Atomic<UInt8>(Phase.starting.rawValue)
     private let sweepStep = Atomic<Int>(0)
 
@@ -46,6 +50,7 @@ public final class Gateway: Sendable {
         admission = Admission(settings)
         originPolicy = OriginPolicy(
             allowed: settings.allowedOrigins, hosts: settings.hosts, publicHost: settings.publicHost)
+        peers = PeerPolicy(trusted: settings.trustedProxies)
         inboxList = OnceList()
     }
 
@@ -66,11 +71,14 @@ public final class Gateway: Sendable {
     // MARK: - Start and stop
 
     /// Opens the listeners.
-    /// - Throws: `ListenError` if a port cannot be bound.
+    /// - Throws: `ListenError` if a port cannot be bound, `CertificateError` if a certificate cannot be used.
     /// - Parameters:
     ///   - responder: answers what is on no hot path.
     ///   - provider: answers on the event loops themselves.
     public func start(api responder: any APIResponder, endpoints provider: (any EndpointProvider)? = nil) async throws {
+        // Before anything else: a certificate that cannot be used is the operator's to mend.
+        let loaded = try settings.tls.map { service, tls throws(CertificateError) in try TLSIdentity(service, tls) }
+        identities.withLock { $0 = loaded }
         api.withLock { $0 = responder }
         var states: [NIOLoopBound<LoopState>] = []
         var inboxes: [WakeInbox] = []
@@ -88,10 +96,41 @@ public final class Gateway: Sendable {
         inboxList.fill(inboxes)
         scheduleSweeps()
         for service in GatewaySettings.Service.allCases {
-            let listener = try await Listener.open(service, gateway: self, states: states)
+            let identity = loaded.first { $0.service == service }
+            let listener = try await Listener.open(service, identity: identity, gateway: self, states: states)
             listeners.withLock { $0.append(listener) }
         }
         advance(to: .serving)
+        watchCertificates()
+    }
+
+    /// Reads certificates and keys again; connections that begin afterwards get them.
+    /// - Parameter isForced: whether files are read that seem not to have changed.
+    /// - Returns: whether there is a listener that encrypts.
+    @discardableResult
+    public func reloadCertificates(isForced: Bool) -> Bool {
+        let identities = identities.withLock { $0 }
+        for identity in identities {
+            let service: Logger.MetadataValue = "\(identity.service.rawValue)"
+            switch identity.reload(isForced: isForced) {
+            case .unchanged: break
+            case .renewed: logger.notice("certificate reloaded", metadata: ["listener": service])
+            case .refused(let cause):
+                logger.error(
+                    "certificate not reloaded; the one in use stays",
+                    metadata: ["listener": service, "cause": "\(cause)"])
+            }
+        }
+        return !identities.isEmpty
+    }
+
+    private func watchCertificates() {
+        guard !settings.tls.isEmpty else { return }
+        let interval = Duration.nanoseconds(settings.tlsReloadInterval.nanoseconds)
+        let watch = Task { [weak self] in
+            while (try? await Task.sleep(for: interval)) != nil { self?.reloadCertificates(isForced: false) }
+        }
+        certificateWatch.withLock { $0 = watch }
     }
 
     /// Stops accepting, says goodbye to every connection, and waits until they have gone.
@@ -115,6 +154,7 @@ public final class Gateway: Sendable {
     /// Ends everything that is left. Stopping again changes nothing.
     public func stop() async {
         advance(to: .stopped)
+        certificateWatch.withLock { $0?.cancel() }
         await closeListeners()
         // An event loop that has ended does not answer: nobody may ask it any more.
         let states = loops.withLock { list in
@@ -165,25 +205,27 @@ public final class Gateway: Sendable {
     }
 
     /// A carried connection has begun.
-    func connectionOpened(_ engine: ConnectionEngine, on loop: LoopState, address: SocketAddress?) {
+    func connectionOpened(_ engine: ConnectionEngine, on loop: LoopState) {
         loop.counters[Int(engine.transport.rawValue)].connections += 1
         guard settings.logConnections else { return }
-        logger.info("connected", metadata: logMetadata(engine, address))
+        logger.info("connected", metadata: logMetadata(engine))
     }
 
-    private func logMetadata(_ engine: ConnectionEngine, _ address: SocketAddress?) -> Logger.Metadata {
+    private func logMetadata(_ engine: ConnectionEngine) -> Logger.Metadata {
         [
             "transport": "\(engine.transport.name)", "client_id": "\(engine.clientName ?? "-")",
-            "address": "\(address?.ipAddress ?? "-")",
+            "address": "\(engine.address?.ipAddress ?? "-")",
         ]
     }
 
     /// A carried connection has ended.
-    func connectionClosed(_ engine: ConnectionEngine, on loop: LoopState, address: SocketAddress?) {
+    func connectionClosed(_ engine: ConnectionEngine, on loop: LoopState) {
         let transport = engine.transport
         loop.counters[Int(transport.rawValue)].connections -= 1
-        if settings.logConnections { logger.info("disconnected", metadata: logMetadata(engine, address)) }
-        admission.left(transport == .webSocket ? .webSocket : .eventStream, address: address)
+        if settings.logConnections { logger.info("disconnected", metadata: logMetadata(engine)) }
+        admission.left(
+            transport == .webSocket ? .webSocket : .eventStream, address: engine.isAddressCounted ? engine.address : nil
+        )
     }
 }
 

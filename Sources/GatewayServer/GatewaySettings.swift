@@ -30,7 +30,24 @@ public struct GatewaySettings: Sendable {
     public var closeTimeout = Instant.Span.seconds(5)
     /// How long what was sent may stay unacknowledged by the peer's kernel.
     public var tcpUserTimeout = Instant.Span.seconds(75)
+    /// Whether small writes of WebSockets leave at once. Event streams and answers always do.
     public var tcpNoDelay = true
+    /// The listeners that encrypt.
+    public var tls: [Service: TLSSettings] = [:]
+    /// How often the files of certificates are looked at.
+    public var tlsReloadInterval = Instant.Span.seconds(10)
+    public var http2 = HTTP2Limits()
+    /// Streams, sockets and TLS connections that may begin each second; 0 is no limit.
+    public var handshakeRate = 0.0
+    public var handshakeBurst = 100
+    /// How long one may wait for its turn.
+    public var handshakeDelay = Instant.Span.seconds(2)
+    /// Proxies whose word counts on where a client comes from.
+    public var trustedProxies: [IPAddressRange] = []
+    /// Whether they begin each connection with the PROXY protocol.
+    public var proxyProtocol = false
+    /// Whether requests that came unencrypted are sent to https.
+    public var forceSSL = false
 
     public var heartbeatInterval = Instant.Span.seconds(30)
     /// Silence after which an event stream gets a comment.

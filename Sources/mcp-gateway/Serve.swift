@@ -20,7 +20,8 @@ struct Serve: AsyncParsableCommand {
         abstract: "Runs the gateway until SIGTERM or SIGINT.",
         discussion: """
             Prints one line `ready http=… http_sse=… websocket=…` to standard output when it accepts connections. \
-            SIGTERM says goodbye to every client and waits for them; a second one stops at once.
+            SIGTERM says goodbye to every client and waits for them; a second one stops at once. SIGHUP reads \
+            certificates and keys again.
             """)
 
     @OptionGroup var options: ConfigurationOptions
@@ -51,6 +52,13 @@ struct Serve: AsyncParsableCommand {
         let (signals, received) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(2))
         let forwarding = Task { for await _ in trapped { received.yield() } }
         defer { forwarding.cancel() }
+        let reloads = await UnixSignalsSequence(trapping: .sighup)
+        let reloading = Task {
+            for await _ in reloads where !gateway.reloadCertificates(isForced: true) {
+                logger.notice("SIGHUP reloads certificates, of which there are none; other keys need a restart")
+            }
+        }
+        defer { reloading.cancel() }
         do {
             try await gateway.start(
                 api: GatewayAPI(gateway: gateway, logger: logger), endpoints: mcp)
@@ -80,16 +88,20 @@ struct Serve: AsyncParsableCommand {
             let host = address.ipAddress ?? "127.0.0.1"
             return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         }
+        func scheme(_ service: GatewaySettings.Service, _ plain: String) -> String {
+            gateway.settings.tls[service] == nil ? plain : plain + "s"
+        }
         let http = place(.http)
+        let web = "\(scheme(.http, "http"))://\(http)"
         Output.error(
             """
 
               mcp-gateway \(Version.current)
-              try it          http://\(http)/
-              event streams   http://\(place(.eventStream))/mcp/sse?client_id=YOU
-              WebSocket       ws://\(place(.webSocket))/mcp/ws   (Phoenix Channels)
-              MCP             http://\(http)/mcp   (tools of all mcpServers)
-              publish         curl -H 'content-type: application/json' http://\(http)/mcp/messages \\
+              try it          \(web)/
+              event streams   \(scheme(.eventStream, "http"))://\(place(.eventStream))/mcp/sse?client_id=YOU
+              WebSocket       \(scheme(.webSocket, "ws"))://\(place(.webSocket))/mcp/ws   (Phoenix Channels)
+              MCP             \(web)/mcp   (tools of all mcpServers)
+              publish         curl -H 'content-type: application/json' \(web)/mcp/messages \\
                                 -d '{"client_id":"YOU","type":"greeting","data":{"text":"hello"}}'
 
               Authentication is off: whoever reaches these ports may send and listen.

@@ -23,6 +23,21 @@ extension GatewaySettings {
         closeTimeout = Instant.Span(configuration.listen.closeTimeout)
         tcpUserTimeout = Instant.Span(configuration.listen.tcpUserTimeout)
         tcpNoDelay = transports.webSocket.tcpNoDelay
+        handshakeRate = configuration.listen.handshakeRate
+        handshakeBurst = configuration.listen.handshakeBurst
+        handshakeDelay = Instant.Span(configuration.listen.handshakeDelay)
+        trustedProxies = configuration.listen.trustedProxies.compactMap { IPAddressRange($0) }
+        proxyProtocol = configuration.listen.proxyProtocol
+        forceSSL = configuration.listen.forceSSL
+
+        tls[.http] = transports.http.tls.effective(configuration.tls).flatMap { TLSSettings($0) }
+        tls[.eventStream] = transports.httpSSE.tls.effective(configuration.tls).flatMap { TLSSettings($0) }
+        tls[.webSocket] = transports.webSocket.tls.effective(configuration.tls).flatMap { TLSSettings($0) }
+        tlsReloadInterval = Instant.Span(configuration.tls.reloadInterval)
+        http2.maxConcurrentStreams = configuration.http2.maxConcurrentStreams
+        http2.maxHeaderListSize = configuration.http2.maxHeaderListSize
+        http2.maxResetsPerSecond = configuration.http2.maxResetsPerSecond
+        http2.maxControlFramesPerSecond = configuration.http2.maxControlFramesPerSecond
 
         heartbeatInterval = Instant.Span(transports.httpSSE.heartbeatInterval)
         keepaliveInterval = Instant.Span(transports.httpSSE.keepaliveInterval)
@@ -84,5 +99,22 @@ extension GatewayServer.Route {
         case .topic(let topic): self.init(pattern: pattern, handler: .topic(topic))
         case .events: self.init(pattern: pattern, handler: .events)
         }
+    }
+}
+
+extension TLSSettings {
+    /// `nil` without a certificate and a key, which the configuration's own check refuses.
+    init?(_ tls: GatewayConfiguration.TLS) {
+        guard let certificate = tls.certificate, let key = tls.key else { return nil }
+        self.init(certificate: certificate, key: key)
+        minimumVersion = tls.minimumVersion == .v13 ? .v13 : .v12
+        http2 = tls.http2
+        clientCA = tls.clientCA
+        clientCertificate =
+            switch tls.clientCertificate {
+            case .none: .none
+            case .request: .request
+            case .require: .require
+            }
     }
 }

@@ -36,6 +36,62 @@ import Testing
             ])
     }
 
+    @Test func aCertificateNeedsItsKey() {
+        #expect(
+            problems("tls:\n  certificate: c.pem") == [
+                "gateway.yaml:2: tls.certificate: TLS needs tls.key beside the certificate"
+            ])
+        #expect(
+            problems("transports:\n  http:\n    tls: {enabled: true}") == [
+                "gateway.yaml:3: transports.http.tls.enabled: TLS needs transports.http.tls.certificate"
+            ])
+        // A certificate of its own never goes with somebody else's key.
+        #expect(
+            problems("tls: {certificate: c, key: k}\ntransports:\n  websocket:\n    tls: {certificate: own.pem}") == [
+                "gateway.yaml:4: transports.websocket.tls.certificate: TLS needs transports.websocket.tls.key beside the certificate"
+            ])
+        #expect(problems("tls: {certificate: c, key: k}\ntransports.http.tls.enabled: false") == [])
+    }
+
+    @Test func clientCertificatesNeedAnAuthority() {
+        #expect(
+            problems("tls: {certificate: c, key: k, client_certificate: require}") == [
+                "gateway.yaml:1: tls.client_certificate: client certificates are checked against tls.client_ca: set it"
+            ])
+        #expect(problems("tls: {certificate: c, key: k, client_certificate: request, client_ca: ca}") == [])
+    }
+
+    @Test func listenersInheritWhatTheyDoNotSay() throws {
+        let configuration = try load(
+            "tls: {certificate: c, key: k, minimum_version: 1.3}\n"
+                + "transports: {http: {tls: {enabled: false}}, websocket: {tls: {certificate: w, key: wk}}}"
+        ).configuration
+        let transports = configuration.transports
+        #expect(transports.http.tls.effective(configuration.tls) == nil)
+        #expect(transports.httpSSE.tls.effective(configuration.tls) == configuration.tls)
+        let webSocket = try #require(transports.webSocket.tls.effective(configuration.tls))
+        #expect((webSocket.certificate, webSocket.key) == ("w", "wk"))
+        #expect(webSocket.minimumVersion == .v13)
+        #expect(defaults.transports.http.tls.effective(defaults.tls) == nil)
+    }
+
+    @Test func thePROXYProtocolNeedsListedProxies() {
+        #expect(
+            problems("listen:\n  proxy_protocol: true") == [
+                "gateway.yaml:2: listen.proxy_protocol: only listed proxies are believed: set listen.trusted_proxies"
+            ])
+    }
+
+    @Test(arguments: ["10.0.0.0/8", "10.1.2.3", "::1", "2001:db8::/32", "0.0.0.0/0", "::/0", "fe80::/10"])
+    func networks(text: String) throws {
+        #expect(try load("listen.trusted_proxies: '\(text)'").configuration.listen.trustedProxies == [text])
+    }
+
+    @Test(arguments: ["10.0.0.1/8", "10.0.0.0/33", "10.0.0", "::1/129", "fe80::1/10", "a", "10.0.0.0/", "/8", "::1%lo"])
+    func noNetworks(text: String) {
+        #expect(problems("listen.trusted_proxies: '\(text)'").count == 1)
+    }
+
     @Test func portsDiffer() {
         #expect(
             problems(environment: ["MCP_SSE_PORT": "4000"]) == [

@@ -4,6 +4,26 @@ import Testing
 
 /// What comes from the requirements' own configuration.
 @Suite struct ForeignNamesTests {
+    @Test(arguments: ["websocket:\n  compress: false", "transports:\n  websocket:\n    compress: false"])
+    func compressIsCompression(text: String) throws {
+        let loaded = try load(text)
+        #expect(!loaded.configuration.transports.webSocket.compression)
+        #expect(loaded.notices.contains { $0.hasSuffix("compress is read as transports.websocket.compression") })
+    }
+
+    @Test func theEndpointsForceSSL() throws {
+        let loaded = try load("force_ssl: true")
+        #expect(loaded.configuration.listen.forceSSL)
+        #expect(loaded.notices == ["gateway.yaml:1: force_ssl is read as listen.force_ssl"])
+    }
+
+    @Test func keyAliasesLeadToKeys() {
+        for (alias, key) in ForeignNames.gateway.keyAliases {
+            #expect(SettingTable.gateway[key] != nil)
+            #expect(SettingTable.gateway[alias] == nil && !SettingTable.gateway.sections.contains(alias))
+        }
+    }
+
     @Test func theRequirementsConfigurationCanBePasted() throws {
         let yaml = """
             transports:

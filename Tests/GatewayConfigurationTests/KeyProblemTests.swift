@@ -22,7 +22,7 @@ import Testing
         ("json:\n  quite_another: 1", "gateway.yaml:2: unknown key json.quite_another; known here: max_depth"),
         (
             "pool:\n  size: 1",
-            "gateway.yaml:1: unknown key pool; known here: listen, transports, session, idempotency, operations, storage, rate_limiting, security, cors, "
+            "gateway.yaml:1: unknown key pool; known here: listen, transports, tls, http2, session, idempotency, operations, storage, rate_limiting, security, cors, "
                 + "json, routes, mcpServers, mcp, cluster, log, debug, log_connections, production"
         ),
         ("Debug: true", "gateway.yaml:1: unknown key Debug; did you mean debug?"),
@@ -52,7 +52,7 @@ import Testing
         ),
         (
             "transports:\n  http:\n    - port",
-            "gateway.yaml:2: transports.http: expected a mapping of keys (port, max_connections), found a list"
+            "gateway.yaml:2: transports.http: expected a mapping of keys (port, max_connections, tls), found a list"
         ),
         (
             "transports:\n  http:\n    port: \"4000\"",

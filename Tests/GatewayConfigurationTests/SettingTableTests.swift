@@ -15,7 +15,7 @@ import Testing
     @Test func keysAreWellFormedAndNoSectionIsAKey() {
         for setting in settings {
             // The ecosystem's own name for the list of MCP servers is the one exception.
-            let isOurs = setting.key.wholeMatch(of: /[a-z_]+(\.[a-z_]+)*/) != nil
+            let isOurs = setting.key.wholeMatch(of: /[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*/) != nil
             #expect(isOurs || setting.key == "mcpServers")
             #expect(!SettingTable.gateway.sections.contains(setting.key))
             #expect(ForeignNames.gateway.idleKeys[String(setting.name)] == nil)
@@ -78,6 +78,19 @@ import Testing
             "security.allow_anonymous": "true",
             "debug": "true", "log_connections": "true",
             "mcpServers": "{a: {command: b}}", "mcp.demo": "false", "mcp.prefix": "never",
+            "listen.trusted_proxies": "10.0.0.0/8", "listen.proxy_protocol": "true", "listen.force_ssl": "true",
+            "tls.http2": "false", "tls.minimum_version": "1.3", "tls.client_certificate": "require",
+            "transports.http.tls.enabled": "false", "transports.http_sse.tls.enabled": "false",
+            "transports.websocket.tls.enabled": "false", "transports.http.tls.client_certificate": "request",
+            "transports.http_sse.tls.client_certificate": "request",
+            "transports.websocket.tls.client_certificate": "request", "http2.max_header_list_size": "2KiB",
+        ]
+        /// What a key is not complete without.
+        let companions = [
+            "listen.proxy_protocol": "listen.trusted_proxies: 10.1.0.0/16", "tls.certificate": "tls.key: k",
+            "transports.http.tls.certificate": "transports.http.tls.key: k",
+            "transports.http_sse.tls.certificate": "transports.http_sse.tls.key: k",
+            "transports.websocket.tls.certificate": "transports.websocket.tls.key: k",
         ]
         var seen: [GatewayConfiguration] = []
         for setting in settings where !["storage.engine", "production"].contains(setting.key) {
@@ -89,7 +102,7 @@ import Testing
                     "mcp.log_bytes": "2KiB", "mcp.max_unsent_bytes": "2KiB", "mcp.max_result_bytes": "2KiB",
                     "session.max_unsent_bytes": "2KiB", "transports.websocket.max_message_size": "2MiB",
                 ][setting.key] ?? sample
-            let changed = try load("\(setting.key): \(value)").configuration
+            let changed = try load("\(setting.key): \(value)\n\(companions[setting.key] ?? "")").configuration
             #expect(changed != defaults, "\(setting.key)")
             #expect(!seen.contains(changed), "\(setting.key)")
             seen.append(changed)

@@ -19,6 +19,20 @@ extension SettingKind where Value == String {
             show: { ShownValue(string: $0) })
     }
 
+    /// The path of a file.
+    static var path: SettingKind {
+        .scalar(
+            "a path", parse: { $0.text.isEmpty || $0.text.contains("\0") ? nil : $0.text },
+            show: { ShownValue(string: $0) })
+    }
+
+    /// An address or a network.
+    static var network: SettingKind {
+        .scalar(
+            "an address or a network such as 10.0.0.0/8", parse: { HostAddress.isNetwork($0.text) ? $0.text : nil },
+            show: { ShownValue(string: $0) })
+    }
+
     /// A node's name.
     static var nodeID: SettingKind {
         .scalar(

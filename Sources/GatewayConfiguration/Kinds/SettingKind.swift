@@ -72,7 +72,7 @@ extension SettingKind {
     static func optional<Wrapped>(_ kind: SettingKind<Wrapped>) -> SettingKind where Value == Wrapped? {
         SettingKind(
             expectation: "\(kind.expectation), or nothing", argument: kind.argument,
-            read: { tree throws(Mismatch) in tree.isNull ? nil : try kind.read(tree) },
+            read: { tree throws(Mismatch) in tree.isNull || tree.isArgumentForNothing ? nil : try kind.read(tree) },
             show: { $0.map(kind.show) ?? ShownValue(yaml: "~", json: "null") })
     }
 

@@ -12,7 +12,39 @@ extension ConfigurationMerge {
         require(
             webSocket.maxFrameSize <= webSocket.maxMessageSize,
             "transports.websocket.max_frame_size", "must not be more than", "transports.websocket.max_message_size")
+        checkTLS()
+        if configuration.listen.proxyProtocol, configuration.listen.trustedProxies.isEmpty {
+            refuse("listen.proxy_protocol", "only listed proxies are believed: set listen.trusted_proxies")
+        }
         checkExposure()
+    }
+
+    private mutating func checkTLS() {
+        let transports = configuration.transports
+        let listeners = [
+            ("transports.http", transports.http.tls), ("transports.http_sse", transports.httpSSE.tls),
+            ("transports.websocket", transports.webSocket.tls),
+        ]
+        var isSharedReported = false
+        for (section, listener) in listeners {
+            guard let tls = listener.effective(configuration.tls) else { continue }
+            // What is wrong with the shared section is said once.
+            let isShared = listener == GatewayConfiguration.ListenerTLS()
+            if isShared, isSharedReported { continue }
+            let prefix = isShared ? "tls" : section + ".tls"
+            let before = findings.count
+            if tls.certificate == nil {
+                refuse(isShared ? "tls.certificate" : prefix + ".enabled", "TLS needs \(prefix).certificate")
+            } else if tls.key == nil {
+                refuse(prefix + ".certificate", "TLS needs \(prefix).key beside the certificate")
+            }
+            if tls.clientCertificate != .none, tls.clientCA == nil {
+                refuse(
+                    prefix + ".client_certificate",
+                    "client certificates are checked against \(prefix).client_ca: set it")
+            }
+            if isShared, findings.count != before { isSharedReported = true }
+        }
     }
 
     private mutating func checkPorts() {

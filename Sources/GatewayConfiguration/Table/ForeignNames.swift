@@ -4,6 +4,8 @@
 struct ForeignNames: Sendable {
     /// Sections under another name than their own: `websocket` for `transports.websocket`.
     let sectionAliases: [(alias: String, section: String)]
+    /// Keys under another name than their own, where they stand in their own section.
+    let keyAliases: [(alias: String, key: String)]
     /// Keys that mean nothing here wherever they stand (last part of the key), and why.
     let idleKeys: [String: String]
     /// Variables that mean nothing here, and why.
@@ -11,10 +13,10 @@ struct ForeignNames: Sendable {
 
     /// The key under its own name, and the alias that it was written with.
     func resolve(_ key: String) -> (key: String, alias: (alias: String, section: String)?) {
-        for entry in sectionAliases where key == entry.alias || key.hasPrefix(entry.alias + ".") {
-            return (entry.section + key.dropFirst(entry.alias.count), entry)
-        }
-        return (key, nil)
+        let section = sectionAliases.first { key == $0.alias || key.hasPrefix($0.alias + ".") }
+        let own = section.map { $0.section + key.dropFirst($0.alias.count) } ?? key
+        guard let entry = keyAliases.first(where: { $0.alias == own }) else { return (own, section) }
+        return (entry.key, (key, entry.key))
     }
 }
 
@@ -24,6 +26,10 @@ extension ForeignNames {
         sectionAliases: [
             ("websocket", "transports.websocket"),
             ("http_sse", "transports.http_sse"),
+        ],
+        keyAliases: [
+            ("transports.websocket.compress", "transports.websocket.compression"),
+            ("force_ssl", "listen.force_ssl"),
         ],
         idleKeys: [
             "connection_gc_settings": "not needed: memory is freed at once, without a collector",

@@ -2,7 +2,8 @@ extension SettingTable {
     /// Every setting of the gateway, in the order in which it is documented and printed. A new setting is a row here
     /// and a property of `GatewayConfiguration`, whose initial value is the default.
     static let gateway = SettingTable(
-        listen + http + httpSSE + webSocket + session + protection + routing + mcp + operation, foreign: .gateway)
+        listen + http + httpTLS + httpSSE + httpSSETLS + webSocket + webSocketTLS + tls + session + protection + routing
+            + mcp + operation, foreign: .gateway)
 
     private static let connections = SettingKind<Int>.integer(1...1_000_000)
     private static let interval = SettingKind<Duration>.duration(.milliseconds(10)...(.seconds(3_600)))
@@ -30,6 +31,25 @@ extension SettingTable {
         Setting(
             "listen.tcp_user_timeout", \.listen.tcpUserTimeout, interval,
             "How long what was sent may stay unacknowledged before the peer counts as gone"),
+        Setting(
+            "listen.handshake_rate", \.listen.handshakeRate, .number(0...1_000_000),
+            "Streams, sockets and TLS connections that may begin each second; 0 is no limit"),
+        Setting(
+            "listen.handshake_burst", \.listen.handshakeBurst, .integer(1...1_000_000),
+            "How many of them may begin at once after a quiet time"),
+        Setting(
+            "listen.handshake_delay", \.listen.handshakeDelay, .duration(.zero ... .seconds(60)),
+            "How long one may wait for its turn before it is sent away with 503"),
+        Setting(
+            "listen.trusted_proxies", \.listen.trustedProxies,
+            .list("an address, a network such as 10.0.0.0/8, or a list of them", of: .network),
+            "Proxies whose word counts on where a client comes from"),
+        Setting(
+            "listen.proxy_protocol", \.listen.proxyProtocol, .flag,
+            "Whether the trusted proxies begin each connection with the PROXY protocol"),
+        Setting(
+            "listen.force_ssl", \.listen.forceSSL, .flag,
+            "Send requests that came unencrypted to https; behind a proxy by X-Forwarded-Proto"),
     ]
 
     private static let http: [Setting] = [

@@ -18,6 +18,8 @@ extension GatewayConfiguration {
         public var port = 4000
         /// Connections at a time.
         public var maxConnections = 10_000
+        /// Encryption, where it differs from the section `tls`.
+        public var tls = ListenerTLS()
 
         /// The defaults.
         public init() {}
@@ -29,6 +31,8 @@ extension GatewayConfiguration {
         public var port = 4001
         /// Connections at a time.
         public var maxConnections = 10_000
+        /// Encryption, where it differs from the section `tls`.
+        public var tls = ListenerTLS()
         /// Time between two `heartbeat` events.
         public var heartbeatInterval: Duration = .seconds(30)
         /// Silence after which a comment line keeps proxies awake.
@@ -46,6 +50,8 @@ extension GatewayConfiguration {
         public var port = 4002
         /// Connections at a time.
         public var maxConnections = 10_000
+        /// Encryption, where it differs from the section `tls`.
+        public var tls = ListenerTLS()
         /// Bytes in one frame.
         public var maxFrameSize = 64 << 10
         /// Bytes in one assembled message; also in the body of an HTTP request.

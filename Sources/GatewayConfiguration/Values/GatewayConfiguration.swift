@@ -8,6 +8,10 @@ public struct GatewayConfiguration: Sendable, Equatable {
     public var listen = Listen()
     /// What is spoken on each of the three ports.
     public var transports = Transports()
+    /// Encryption.
+    public var tls = TLS()
+    /// Bounds of HTTP/2 connections.
+    public var http2 = HTTP2()
     /// Bounds of what is kept for each client.
     public var session = Session()
     /// How long ids of messages are remembered.
@@ -76,6 +80,18 @@ extension GatewayConfiguration {
 
         /// How long what was sent may stay unacknowledged by the peer's kernel.
         public var tcpUserTimeout: Duration = .seconds(75)
+        /// Streams, sockets and TLS connections that may begin each second; 0 is no limit.
+        public var handshakeRate = 0.0
+        /// How many of them may begin at once.
+        public var handshakeBurst = 100
+        /// How long one may wait for its turn.
+        public var handshakeDelay: Duration = .seconds(2)
+        /// Addresses and networks of proxies, in their text form.
+        public var trustedProxies: [String] = []
+        /// Whether those proxies begin each connection with the PROXY protocol.
+        public var proxyProtocol = false
+        /// Whether requests that came unencrypted are sent to https.
+        public var forceSSL = false
 
         /// The defaults.
         public init() {}

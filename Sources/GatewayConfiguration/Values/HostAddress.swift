@@ -29,6 +29,22 @@ enum HostAddress {
         return name == "localhost" || name.hasSuffix(".localhost")
     }
 
+    /// Whether the text is an address or a network in the form `10.0.0.0/8`, whose bits beyond the prefix are zero.
+    static func isNetwork(_ text: String) -> Bool {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard let first = parts.first, parts.count <= 2, !first.contains("%"),
+            let bytes = ipv4(String(first)) ?? ipv6(String(first))
+        else { return false }
+        guard parts.count == 2 else { return true }
+        guard let length = Numeral.integer(String(parts[1])), (0...(bytes.count * 8)).contains(length) else {
+            return false
+        }
+        return bytes.indices.allSatisfy { index in
+            let kept = min(8, max(0, length - index * 8))
+            return bytes[index] & ~UInt8(truncatingIfNeeded: 0xFF00 >> kept) == 0
+        }
+    }
+
     private static func isLabel(_ label: Substring) -> Bool {
         (1...63).contains(label.utf8.count) && label.unicodeScalars.allSatisfy(HostName.isPermitted)
             && label.first != "-" && label.last != "-"

@@ -39,6 +39,12 @@ indirect enum SourceTree: Sendable, Equatable {
         return ["", "~", "null", "Null", "NULL"].contains(scalar.text)
     }
 
+    /// Whether a variable or a flag says `~`.
+    var isArgumentForNothing: Bool {
+        guard case .scalar(let scalar) = self else { return false }
+        return scalar.style == .argument && scalar.text == "~"
+    }
+
     /// How a message names what was found.
     var description: String {
         switch self {

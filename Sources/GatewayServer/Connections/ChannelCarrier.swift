@@ -53,7 +53,7 @@ final class ChannelCarrier: LoopMember, ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         loop.begin()
-        gateway.connectionClosed(engine, on: loop, address: context.remoteAddress)
+        gateway.connectionClosed(engine, on: loop)
         engine.closed()
         loop.leave(self)
         loop.dispatchWakes(except: nil)

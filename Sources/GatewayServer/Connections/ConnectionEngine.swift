@@ -35,6 +35,10 @@ class ConnectionEngine {
     /// The sequence behind the last message whose bytes the kernel has.
     private(set) var flushedBefore = 0
     var verdict = Verdict.open
+    /// Who is at the other end.
+    var address: SocketAddress?
+    /// Whether that address was counted for it, which a proxy's is not.
+    var isAddressCounted = false
     /// When the connection became a cursor.
     private var attachedAt = Instant.zero
 

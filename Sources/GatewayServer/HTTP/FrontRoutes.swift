@@ -11,7 +11,10 @@ struct FrontRequest {
     let target: RequestTarget
     let body: ByteBuffer
     let service: GatewaySettings.Service
+    /// Who sent it: the peer, or whom a trusted proxy names.
     let remoteAddress: SocketAddress?
+    /// Whether it was encrypted on its way.
+    var isSecure = false
 
     /// The client id of the query, or of the header.
     var clientIDText: String? { target["client_id"] ?? head.headers.first(name: "x-client-id") }
@@ -34,6 +37,9 @@ extension Gateway {
     func route(_ request: FrontRequest, _ loop: LoopState) -> FrontDecision {
         let path = request.target.path
         var cors = HTTPHeaders()
+        if settings.forceSSL, !request.isSecure, path != "/health", path != "/ready" {
+            return .answer(Self.redirectToSecure(request, publicHost: settings.publicHost))
+        }
         let endpoint = loop.endpoint(for: path, on: request.service)
         if path.hasPrefix("/mcp") || endpoint != nil {
             switch originPolicy.decide(request.head.headers) {
@@ -111,6 +117,17 @@ extension Gateway {
                 .problem(Problem(404, "not_found", "not on this port; the whole gateway is on transports.http.port")))
         }
         return .api(cors)
+    }
+
+    /// The same place, encrypted. The method stays what it is.
+    private static func redirectToSecure(_ request: FrontRequest, publicHost: String?) -> APIResponse {
+        guard let host = publicHost ?? request.head.headers.first(name: "host"), request.head.uri.hasPrefix("/") else {
+            return .problem(.badRequest("use https"))
+        }
+        let isRead = request.head.method == .GET || request.head.method == .HEAD
+        return APIResponse(
+            status: isRead ? .movedPermanently : .temporaryRedirect,
+            headers: ["location": "https://\(host)\(request.head.uri)"])
     }
 
     private func allow(_ methods: [HTTPMethod], _ request: FrontRequest) throws(Problem) {

@@ -12,8 +12,9 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
 
     let service: GatewaySettings.Service
     private var context: ChannelHandlerContext?
-    private let decoder: Decoder
-    private let encoder: HTTPResponseEncoder
+    /// HTTP/1.1 on the bytes of a connection; a stream of HTTP/2 brings its own.
+    private let codec: (decoder: Decoder, encoder: HTTPResponseEncoder)?
+    private var arrival: Arrival
     private var phase = Phase.idle
     private var head: HTTPRequestHead?
     private var body = ByteBuffer()
@@ -23,8 +24,6 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     private var deadline = Instant.zero
     /// What the parser found behind a request that is being answered; it is told after that answer.
     private var parserProblem: Problem?
-    /// The connection has been counted in and is not counted as a stream.
-    private var isCounted = false
     /// The request that an endpoint works on.
     private var exchange: Exchange?
     /// What is known of that request.
@@ -35,7 +34,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         case idle
         /// A request is arriving.
         case receiving
-        /// The API works on a request.
+        /// The API works on a request, or it waits for its turn.
         case answering
         /// The last answer has been given; what still comes is ignored.
         case ended
@@ -50,33 +49,45 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     /// The most bytes that the parser may hold back.
     private static let maxBufferedBytes = 131_072
 
-    static func install(on channel: any Channel, service: GatewaySettings.Service, loop: LoopState) throws {
-        let front = HTTPFront(service, loop: loop)
+    static func install(
+        on channel: any Channel, service: GatewaySettings.Service, loop: LoopState, arrival: Arrival = Arrival()
+    ) throws {
+        let front = HTTPFront(service, arrival, loop: loop)
         let pipeline = channel.pipeline.syncOperations
-        try pipeline.addHandler(front.encoder)
-        try pipeline.addHandler(front.decoder)
+        if let codec = front.codec {
+            try pipeline.addHandler(codec.encoder)
+            try pipeline.addHandler(codec.decoder)
+        }
         try pipeline.addHandler(front)
     }
 
-    private init(_ service: GatewaySettings.Service, loop: LoopState) {
+    private init(_ service: GatewaySettings.Service, _ arrival: Arrival, loop: LoopState) {
         self.service = service
+        self.arrival = arrival
+        codec = arrival.link == .stream ? nil : Self.codec()
+        super.init(loop: loop)
+    }
+
+    private static func codec() -> (decoder: Decoder, encoder: HTTPResponseEncoder) {
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderListSize = Self.maxHeaderBytes
-        decoder = ByteToMessageHandler(
+        let decoder = ByteToMessageHandler(
             HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits),
             maximumBufferSize: Self.maxBufferedBytes)
         // Every answer states its own length.
         var framing = HTTPResponseEncoder.Configuration()
         framing.automaticallySetFramingHeaders = false
-        encoder = HTTPResponseEncoder(configuration: framing)
-        super.init(loop: loop)
+        return (decoder, HTTPResponseEncoder(configuration: framing))
     }
 
     private var gateway: Gateway { loop.gateway }
 
+    /// Whether this is one stream of an HTTP/2 connection.
+    private var isStream: Bool { arrival.link == .stream }
+
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        deadline = Clock.now + gateway.settings.handshakeTimeout
+        deadline = arrival.deadline ?? Clock.now + gateway.settings.handshakeTimeout
         loop.enter(self, visitAt: deadline)
         if context.channel.isActive { admit(context) }
     }
@@ -88,18 +99,25 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
 
     /// Counts the connection in, or tells it at once that there is no place for it.
     private func admit(_ context: ChannelHandlerContext) {
-        guard !isCounted, phase == .idle else { return }
-        if let problem = gateway.admission.enter(address: context.remoteAddress) {
+        guard phase == .idle else { return }
+        if let problem = arrival.problem { return respond(.problem(problem), closing: true) }
+        guard !arrival.isCounted else { return }
+        if arrival.address == nil { arrival.address = context.remoteAddress }
+        // A proxy stands for many clients, each of which is counted when it opens a stream.
+        arrival.countedAddress = gateway.peers.isTrusted(arrival.address) ? nil : arrival.address
+        if let problem = gateway.admission.enter(address: arrival.countedAddress) {
             respond(.problem(problem), closing: true)
         } else {
-            isCounted = true
+            arrival.isCounted = true
         }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
-        if isCounted { gateway.admission.left(.http, address: context.remoteAddress) }
-        isCounted = false
+        // A stream that ends before it begins is never told that it is inactive.
+        loop.leave(self)
+        if arrival.isCounted { gateway.admission.left(.http, address: arrival.countedAddress) }
+        arrival.isCounted = false
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -118,7 +136,10 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
             // What the decoder still finds behind the request is nobody's business any more.
             return error is HTTPParserError ? () : context.fireErrorCaught(error)
         }
-        guard phase != .ended, let error = error as? HTTPParserError else { return context.close(promise: nil) }
+        guard phase != .ended, let error = error as? HTTPParserError else {
+            // Already ending: a late complaint of TLS must not take the answer back.
+            return phase == .ended && arrival.link == .secured ? () : context.close(promise: nil)
+        }
         let problem =
             error == .headerOverflow
             ? Problem(431, "headers_too_large", "the headers may have \(Self.maxHeaderBytes) bytes together")
@@ -207,11 +228,12 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
                 .problem(Problem(414, "uri_too_long", "the target may have \(Self.maxTargetLength) bytes")),
                 closing: true)
         }
-        guard head.headers.reduce(0, { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 }) <= Self.maxHeaderBytes
-        else {
+        // What a field costs beside its letters: RFC 9113 §6.5.2, or a colon, a space and a line end.
+        let (limit, cost) =
+            arrival.link == .stream ? (gateway.settings.http2.maxHeaderListSize, 32) : (Self.maxHeaderBytes, 4)
+        guard head.headers.reduce(0, { $0 + $1.name.utf8.count + $1.value.utf8.count + cost }) <= limit else {
             return respond(
-                .problem(
-                    Problem(431, "headers_too_large", "the headers may have \(Self.maxHeaderBytes) bytes together")),
+                .problem(Problem(431, "headers_too_large", "the headers may have \(limit) bytes together")),
                 closing: true)
         }
         if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }), length > maxBody {
@@ -235,10 +257,11 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     private func handle(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         loop.begin()
         // The parser stops at a request for another protocol; if it stays HTTP, another connection must go on.
-        let closing = !head.isKeepAlive || head.asksForUpgrade
+        let closing = isStream || !head.isKeepAlive || head.asksForUpgrade
+        let origin = gateway.peers.origin(of: head.headers, peer: arrival.address)
         let request = FrontRequest(
             head: head, target: RequestTarget(head.uri), body: body, service: service,
-            remoteAddress: context.remoteAddress)
+            remoteAddress: origin.address, isSecure: origin.isSecure ?? (arrival.link != .plain))
         switch gateway.route(request, loop) {
         case .answer(let response):
             respond(response, closing: closing, isHead: head.method == .HEAD)
@@ -246,7 +269,8 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         case .api(let extraHeaders):
             askAPI(request, extraHeaders, closing: closing, context)
         case .stream(let engine, let service):
-            open(engine, as: service, isParserPaused: head.asksForUpgrade, context)
+            engine.address = origin.address
+            pace(context) { self.open(engine, as: service, isParserPaused: head.asksForUpgrade, $0) }
         case .endpoint(let endpoint, let extraHeaders):
             phase = .answering
             let exchange = Exchange(self, extraHeaders: extraHeaders, eventLoop: context.eventLoop)
@@ -272,10 +296,10 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         if exchangeTraits.isOldVersion {
             // The end of the connection is the end of the answer.
             exchangeTraits.isClosing = true
-        } else {
+        } else if !isStream {
             head.headers.add(name: "transfer-encoding", value: "chunked")
         }
-        if exchangeTraits.isClosing { head.headers.replaceOrAdd(name: "connection", value: "close") }
+        if exchangeTraits.isClosing, !isStream { head.headers.replaceOrAdd(name: "connection", value: "close") }
         // The headers leave at once: some proxies hold a stream back until they have seen them.
         context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
     }
@@ -335,14 +359,19 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
 
     private func respond(_ response: APIResponse, closing: Bool, isHead: Bool = false) {
         guard let context, phase != .ended, phase != .gone else { return }
-        let closing = closing || gateway.currentPhase > .serving
+        let closing = closing || isStream || gateway.currentPhase > .serving
         // Before anything is written: a write that fails ends the connection at once.
         phase = closing ? .ended : .idle
         var head = HTTPResponseHead(version: .http1_1, status: response.status, headers: response.headers)
         if response.status != .noContent, response.status != .notModified {
             head.headers.replaceOrAdd(name: "content-length", value: "\(response.body.readableBytes)")
         }
-        if closing { head.headers.replaceOrAdd(name: "connection", value: "close") }
+        if isStream {
+            // RFC 9113 §8.2.2: connections are none of a stream's business.
+            head.headers.remove(name: "upgrade")
+        } else if closing {
+            head.headers.replaceOrAdd(name: "connection", value: "close")
+        }
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         if !isHead, response.body.readableBytes > 0 {
             context.write(wrapOutboundOut(.body(.byteBuffer(response.body))), promise: nil)
@@ -355,7 +384,10 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     /// An answer has been written: the connection waits for the next request, or for its end.
     private func settle(_ context: ChannelHandlerContext, closing: Bool) {
         let now = Clock.now
-        if closing {
+        if isStream {
+            // The rest of a request that nobody wants is thrown away; a reset at once could take the answer back.
+            deadline = now + (head == nil ? gateway.settings.keepAliveTimeout : gateway.settings.closeTimeout)
+        } else if closing {
             deadline = now + gateway.settings.closeTimeout
             // The peer may still be sending what nobody wants; an abrupt close would take the answer back.
             context.close(mode: .output, promise: nil)
@@ -363,6 +395,32 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
             deadline = now + gateway.settings.keepAliveTimeout
         }
         loop.schedule(self, at: deadline)
+    }
+
+    /// Lets a stream begin when its turn has come.
+    private func pace(_ context: ChannelHandlerContext, _ begin: @escaping (ChannelHandlerContext) -> Void) {
+        // The handshake of TLS had to wait already.
+        if arrival.hasTurn {
+            arrival.hasTurn = false
+            return begin(context)
+        }
+        let now = loop.now
+        switch gateway.admission.pace(now: now, chance: loop.context.identifiers.next()) {
+        case .now: begin(context)
+        case .at(let time):
+            phase = .answering
+            deadline = time + gateway.settings.handshakeTimeout
+            context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds((time - now).nanoseconds)) { [self] in
+                guard phase == .answering, let context = self.context else { return }
+                loop.begin()
+                guard gateway.currentPhase == .serving else {
+                    return respond(.problem(.draining), closing: true)
+                }
+                begin(context)
+            }
+        case .refused(let span):
+            respond(.problem(.tooManyHandshakes(retryAfter: span)), closing: true)
+        }
     }
 
     /// A stream begins: this handler and the decoder give way.
@@ -373,39 +431,67 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         _ context: ChannelHandlerContext
     ) {
         guard context.channel.isActive else { return phase = .ended }
-        if let problem = gateway.admission.turn(.http, into: service) {
+        // Whom a proxy named is counted now; everybody else has been from the beginning.
+        let isNamed = arrival.countedAddress == nil && !gateway.peers.isTrusted(engine.address)
+        if isNamed, let problem = gateway.admission.claim(address: engine.address) {
             return respond(.problem(problem), closing: true)
         }
-        isCounted = false
-        let carrier = ChannelCarrier(engine, loop: loop)
+        if let problem = gateway.admission.turn(.http, into: service) {
+            if isNamed { gateway.admission.release(address: engine.address) }
+            return respond(.problem(problem), closing: true)
+        }
+        arrival.isCounted = false
+        engine.isAddressCounted = isNamed || arrival.countedAddress != nil
+        if service == .webSocket, !gateway.settings.tcpNoDelay {
+            context.channel.setOption(.tcpOption(.tcp_nodelay), value: 0).whenFailure { _ in }
+        }
+        if arrival.link == .plain {
+            let carrier = ChannelCarrier(engine, loop: loop)
+            give(way: carrier, to: engine, as: service, isParserPaused: isParserPaused, context) { carrier.start() }
+        } else {
+            let carrier = PipelineCarrier(engine, loop: loop)
+            give(way: carrier, to: engine, as: service, isParserPaused: isParserPaused, context) { carrier.start() }
+        }
+    }
+
+    private func give(
+        way carrier: some LoopMember & ChannelHandler, to engine: ConnectionEngine,
+        as service: GatewaySettings.Service, isParserPaused: Bool, _ context: ChannelHandlerContext,
+        start: () -> Void
+    ) {
         let pipeline = context.pipeline.syncOperations
         do {
+            if arrival.link == .stream { try pipeline.addHandler(HTTP2StreamAdapter()) }
             try pipeline.addHandler(carrier)
         } catch {
             phase = .ended
-            gateway.admission.left(service, address: context.remoteAddress)
+            gateway.admission.left(service, address: engine.isAddressCounted ? engine.address : nil)
             return context.close(promise: nil)
         }
         phase = .gone
-        gateway.connectionOpened(engine, on: loop, address: context.remoteAddress)
+        gateway.connectionOpened(engine, on: loop)
         loop.replace(self, with: carrier, visitAt: loop.now + LoopState.tick)
         if !waiting.isEmpty {
             waiting.removeAll()
             context.channel.setOption(.autoRead, value: true).whenFailure { _ in }
         }
-        pipeline.removeHandler(encoder, promise: nil)
+        guard let codec else {
+            pipeline.removeHandler(self, promise: nil)
+            return start()
+        }
+        pipeline.removeHandler(codec.encoder, promise: nil)
         if isParserPaused {
             pipeline.removeHandler(self, promise: nil)
-            pipeline.removeHandler(decoder, promise: nil)
-            return carrier.start()
+            pipeline.removeHandler(codec.decoder, promise: nil)
+            return start()
         }
         // The decoder leaves when it is done with the bytes in hand.
         let front = NIOLoopBound(self, eventLoop: context.eventLoop)
-        pipeline.removeHandler(decoder).whenComplete { _ in
+        pipeline.removeHandler(codec.decoder).whenComplete { _ in
             guard let context = front.value.context else { return }
             context.pipeline.syncOperations.removeHandler(front.value, promise: nil)
         }
-        carrier.start()
+        start()
     }
 }
 

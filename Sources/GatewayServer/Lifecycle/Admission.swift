@@ -7,6 +7,7 @@ final class Admission: Sendable {
     private let limits: [GatewaySettings.Service: Int]
     private let perAddress: Int
     private let counts: [GatewaySettings.Service: Counter]
+    private let pacer: Mutex<HandshakePacer>?
     private let addresses = Mutex<[AddressKey: Int]>([:])
 
     private final class Counter: Sendable {
@@ -23,6 +24,12 @@ final class Admission: Sendable {
     init(_ settings: GatewaySettings) {
         limits = settings.maxConnections
         perAddress = settings.maxConnectionsPerAddress
+        pacer =
+            settings.handshakeRate > 0
+            ? Mutex(
+                HandshakePacer(
+                    rate: settings.handshakeRate, burst: settings.handshakeBurst, maxDelay: settings.handshakeDelay))
+            : nil
         counts = Dictionary(uniqueKeysWithValues: GatewaySettings.Service.allCases.map { ($0, Counter()) })
     }
 
@@ -33,6 +40,14 @@ final class Admission: Sendable {
     /// - Returns: why it may not stay; `nil` if it has been counted in.
     func enter(address: SocketAddress?) -> Problem? {
         if let problem = count(in: .http) { return problem }
+        guard let problem = claim(address: address) else { return nil }
+        counts[.http]!.decrement()
+        return problem
+    }
+
+    /// Counts one more connection from an address.
+    /// - Returns: why it may not be; it is not counted then.
+    func claim(address: SocketAddress?) -> Problem? {
         guard let key = AddressKey(address) else { return nil }
         let isAdmitted = addresses.withLock { addresses in
             let count = addresses[key, default: 0]
@@ -41,7 +56,6 @@ final class Admission: Sendable {
             return true
         }
         guard !isAdmitted else { return nil }
-        counts[.http]!.decrement()
         return Problem(
             429, "too_many_connections_from_ip",
             "as many connections from this address as security.max_connections_per_ip allows", retryAfter: 10)
@@ -63,9 +77,20 @@ final class Admission: Sendable {
             retryAfter: Int.random(in: 1...10))
     }
 
+    /// Somebody wants to begin what costs a handshake.
+    /// - Parameter chance: any number.
+    func pace(now: Instant, chance: UInt64) -> HandshakePacer.Decision {
+        pacer?.withLock { $0.arrive(now: now, chance: chance) } ?? .now
+    }
+
     /// A connection that was counted in has ended.
     func left(_ service: GatewaySettings.Service, address: SocketAddress?) {
         counts[service]!.decrement()
+        release(address: address)
+    }
+
+    /// A connection from an address has ended.
+    func release(address: SocketAddress?) {
         guard let key = AddressKey(address) else { return }
         addresses.withLock { addresses in
             guard let count = addresses[key] else { return }

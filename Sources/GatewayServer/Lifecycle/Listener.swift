@@ -22,14 +22,15 @@ struct Listener: Sendable {
     private let channels: [any Channel]
 
     static func open(
-        _ service: GatewaySettings.Service, gateway: Gateway, states: [NIOLoopBound<LoopState>]
+        _ service: GatewaySettings.Service, identity: TLSIdentity?, gateway: Gateway,
+        states: [NIOLoopBound<LoopState>]
     ) async throws -> Listener {
         var channels: [any Channel] = []
         var addresses: [SocketAddress] = []
         var port = gateway.settings.ports[service] ?? 0
         for host in gateway.settings.hosts {
             do {
-                let bound = try await bind(service, host: host, port: port, gateway: gateway, states: states)
+                let bound = try await bind(service, identity, host: host, port: port, gateway: gateway, states: states)
                 channels += bound
                 if let address = bound.first?.localAddress {
                     addresses.append(address)
@@ -51,12 +52,14 @@ struct Listener: Sendable {
     }
 
     private static func bind(
-        _ service: GatewaySettings.Service, host: String, port: Int, gateway: Gateway,
+        _ service: GatewaySettings.Service, _ identity: TLSIdentity?, host: String, port: Int, gateway: Gateway,
         states: [NIOLoopBound<LoopState>]
     ) async throws -> [any Channel] {
         guard states.count > 1 else {
             return [
-                try await bootstrap(service, states[0], gateway, sharesPort: false).bind(host: host, port: port).get()
+                try await bootstrap(service, identity, states[0], gateway, sharesPort: false).bind(
+                    host: host, port: port
+                ).get()
             ]
         }
         // Sockets that share a port would also share it with another gateway, in silence: a plain one tries first.
@@ -68,21 +71,22 @@ struct Listener: Sendable {
         try await trial.close()
         var channels: [any Channel] = []
         for state in states {
-            let bootstrap = bootstrap(service, state, gateway, sharesPort: true)
+            let bootstrap = bootstrap(service, identity, state, gateway, sharesPort: true)
             channels.append(try await bootstrap.bind(host: host, port: chosen).get())
         }
         return channels
     }
 
     private static func bootstrap(
-        _ service: GatewaySettings.Service, _ state: NIOLoopBound<LoopState>, _ gateway: Gateway, sharesPort: Bool
+        _ service: GatewaySettings.Service, _ identity: TLSIdentity?, _ state: NIOLoopBound<LoopState>,
+        _ gateway: Gateway, sharesPort: Bool
     ) -> ServerBootstrap {
         let settings = gateway.settings
         let loop = state.eventLoop
         var bootstrap = ServerBootstrap(group: loop, childGroup: loop)
             .serverChannelOption(.backlog, value: Int32(clamping: settings.backlog))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: settings.tcpNoDelay ? 1 : 0)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(
                 .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 512, maximum: 65_536)
@@ -91,7 +95,8 @@ struct Listener: Sendable {
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 1, high: 1))
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try HTTPFront.install(on: channel, service: service, loop: state.value)
+                    try ConnectionPrelude.install(
+                        on: channel, service: service, identity: identity, loop: state.value)
                 }
             }
         #if os(Linux)

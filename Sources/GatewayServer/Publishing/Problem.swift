@@ -59,5 +59,10 @@ public struct Problem: Error, Equatable, Sendable {
             429, "too_many_connections",
             "a client may hold \(limits.maxConnections) connections (session.max_connections)", retryAfter: 10)
     }
+    static func tooManyHandshakes(retryAfter span: Instant.Span) -> Problem {
+        Problem(
+            503, "overloaded", "more connections begin than listen.handshake_rate allows",
+            retryAfter: span.roundedUpSeconds)
+    }
     static let draining = Problem(503, "overloaded", "the gateway is shutting down", retryAfter: 5)
 }

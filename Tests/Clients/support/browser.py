@@ -14,6 +14,7 @@ FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
     "--disable-extensions", "--disable-background-networking", "--disable-component-update",
     "--disable-default-apps", "--disable-sync", "--mute-audio", "--remote-debugging-port=0",
+    "--ignore-certificate-errors",
 )
 
 

@@ -31,9 +31,9 @@ class Closed(AssertionError):
         self.code = code
 
 
-def url(address, path="/mcp/ws/websocket", **query):
+def url(address, path="/mcp/ws/websocket", scheme="ws", **query):
     host = f"[{address[0]}]" if ":" in address[0] else address[0]
-    return f"ws://{host}:{address[1]}{path}" + ("?" + urlencode(query) if query else "")
+    return f"{scheme}://{host}:{address[1]}{path}" + ("?" + urlencode(query) if query else "")
 
 
 class Socket:
@@ -46,7 +46,8 @@ class Socket:
         if client is not None:
             query["client_id"] = client
         options = {"max_size": None, "open_timeout": PATIENCE, "close_timeout": PATIENCE, **(connection or {})}
-        self.connection = connect(url(address, path, **query), **options)
+        scheme = "wss" if "ssl" in options else "ws"
+        self.connection = connect(url(address, path, scheme, **query), **options)
         self.inbox = []
         self.join_refs = {}
         self._refs = map(str, itertools.count(1))

@@ -98,8 +98,11 @@ class Parser:
 class Stream:
     """An open event stream, read by a thread of its own."""
 
-    def __init__(self, address, path, headers):
-        self._connection = http.client.HTTPConnection(*address, timeout=PATIENCE)
+    def __init__(self, address, path, headers, tls=None):
+        if tls:
+            self._connection = http.client.HTTPSConnection(*address, timeout=PATIENCE, context=tls)
+        else:
+            self._connection = http.client.HTTPConnection(*address, timeout=PATIENCE)
         self._connection.connect()
         self._socket = self._connection.sock
         self._connection.request("GET", path, headers={"Accept": "text/event-stream", **headers})
@@ -180,12 +183,12 @@ def path(client=None, **query):
     return "/mcp/sse" + ("?" + urlencode(pairs) if pairs else "")
 
 
-def open(address, client=None, header_id=None, headers=None, **query):
+def open(address, client=None, header_id=None, headers=None, tls=None, **query):
     """A stream for `client`. `header_id` becomes `Last-Event-ID`; other keywords go into the query."""
     headers = dict(headers or {})
     if header_id is not None:
         headers["Last-Event-ID"] = header_id
-    return Stream(address, path(client, **query), headers)
+    return Stream(address, path(client, **query), headers, tls)
 
 
 def open_connected(address, client=None, **options):

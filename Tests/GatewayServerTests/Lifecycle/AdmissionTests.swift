@@ -1,3 +1,4 @@
+import GatewayCore
 import NIOCore
 import Synchronization
 import Testing
@@ -50,6 +51,32 @@ struct AdmissionTests {
         admission.left(.webSocket, address: address)
         #expect(admission.enter(address: address) == nil)
         #expect(admission.enter(address: address) != nil)
+    }
+
+    @Test func `an address that a proxy names is counted apart from the connection`() throws {
+        let admission = Self.admission([:], perAddress: 1)
+        let address = try Self.address(1)
+        #expect(admission.enter(address: nil) == nil)
+        #expect(admission.claim(address: address) == nil)
+        #expect(admission.claim(address: address)?.status == 429)
+        #expect(admission.enter(address: address)?.status == 429)
+        #expect(admission.openConnections == 1)
+        admission.release(address: address)
+        #expect(admission.claim(address: address) == nil)
+    }
+
+    @Test func `without a handshake rate everybody may begin at once`() throws {
+        let admission = Self.admission([:])
+        for chance in 0..<1000 { #expect(admission.pace(now: .zero, chance: UInt64(chance)) == .now) }
+        var settings = GatewaySettings()
+        settings.handshakeRate = 1
+        settings.handshakeBurst = 1
+        settings.handshakeDelay = .seconds(1)
+        let paced = Admission(settings)
+        let now = Clock.now
+        #expect(paced.pace(now: now, chance: 0) == .now)
+        #expect(paced.pace(now: now, chance: 0) == .at(now + .seconds(1)))
+        #expect(paced.pace(now: now, chance: 0) == .refused(retryAfter: .seconds(2)))
     }
 
     @Test func `loopback and unknown addresses are not bound to the limit of an address`() throws {

@@ -1,0 +1,63 @@
+/// Lets clients in at a limited rate: those who come too fast wait their turn, and those whose turn would be too far off
+/// are told when to come back, each at another time.
+public struct HandshakePacer: Sendable {
+    /// What becomes of one that arrives.
+    public enum Decision: Equatable, Sendable {
+        case now
+        /// Its turn is at this time.
+        case at(Instant)
+        /// It is to come again after this span.
+        case refused(retryAfter: Instant.Span)
+    }
+
+    /// Time between two turns.
+    private let interval: Int64
+    /// How far ahead of the rate a burst may run.
+    private let tolerance: Int64
+    private let maxDelay: Int64
+    /// When the next one would have its turn at an even pace.
+    private var nextTurn: Instant
+    /// When the last of those that were refused is to come back.
+    private var lastReturn: Instant
+
+    /// The longest span that is told to anyone.
+    public static let maxRetry = Instant.Span.seconds(60)
+
+    /// - Parameters:
+    ///   - rate: turns per second; more than 0.
+    ///   - burst: turns that may be taken at once after a quiet time; at least 1.
+    ///   - maxDelay: the longest wait for a turn.
+    public init(rate: Double, burst: Int, maxDelay: Instant.Span) {
+        precondition(rate > 0 && burst >= 1, "A pace needs a rate and a burst")
+        interval = max(1, Int64(1_000_000_000 / rate))
+        tolerance = interval.multipliedReportingOverflow(by: Int64(burst - 1)).partialValue
+        self.maxDelay = maxDelay.nanoseconds
+        nextTurn = .zero
+        lastReturn = .zero
+    }
+
+    /// Somebody is here.
+    /// - Parameter chance: any number; spreads those that are refused although all places are given away.
+    public mutating func arrive(now: Instant, chance: UInt64) -> Decision {
+        let turn = max(nextTurn.nanoseconds, now.nanoseconds)
+        let wait = turn - tolerance - now.nanoseconds
+        if wait <= maxDelay {
+            nextTurn = Instant(nanoseconds: turn + interval)
+            return wait <= 0 ? .now : .at(Instant(nanoseconds: now.nanoseconds + wait))
+        }
+        return .refused(retryAfter: Instant.Span(nanoseconds: returnDelay(now: now, chance: chance)))
+    }
+
+    /// Those that are refused come back at the same pace, behind those that wait: each gets a place in time of its own.
+    private mutating func returnDelay(now: Instant, chance: UInt64) -> Int64 {
+        let earliest = now.nanoseconds + maxDelay
+        let longest = Self.maxRetry.nanoseconds
+        let place = max(lastReturn.nanoseconds, earliest) + interval
+        guard place - now.nanoseconds <= longest else {
+            // Nothing is free within reach; an even spread over the second half is the best that is left.
+            return longest / 2 + Int64(chance % UInt64(longest / 2))
+        }
+        lastReturn = Instant(nanoseconds: place)
+        return place - now.nanoseconds
+    }
+}
