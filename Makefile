@@ -3,10 +3,10 @@
 SWIFT_RELEASE = swift build -c release --static-swift-stdlib --product mcp-gateway
 GATEWAY = .build/release/mcp-gateway
 
-.PHONY: run build test unit clients lint soak bench connections clean packages help
+.PHONY: run build test unit clients lint soak bench bench-compression connections clean packages help
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 20
 
 run: build ## build and start the gateway on its defaults
 	@exec $(GATEWAY) serve $(ARGS)
@@ -41,6 +41,10 @@ soak: build ## Autobahn|Testsuite, all 517 cases: ten minutes and more
 bench: build ## beside nchan: memory, fan-out, echo
 	@Scripts/packages bench
 	Benchmarks/compare --rounds 3
+
+bench-compression: build ## deflate and gzip broadcasts beside plain ones, nchan, websockets
+	@Scripts/packages bench
+	Benchmarks/compression --rounds 3
 
 connections: build ## 19,000 connections on one process
 	@Scripts/packages bench
