@@ -23,7 +23,8 @@ let package = Package(
         // Pure values: no I/O, no clock, no lock. Scripts/check-imports proves it.
         .target(name: "WireJSON"),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-        .target(name: "WebSocketProtocol", dependencies: ["CZlib"]),
+        .target(name: "Deflate", dependencies: ["CZlib"]),
+        .target(name: "WebSocketProtocol"),
         .target(name: "EventStream"),
         .target(name: "DeliveryHistory", dependencies: ["WireJSON"]),
         .target(name: "PhoenixProtocol", dependencies: ["WireJSON"]),
@@ -42,7 +43,7 @@ let package = Package(
         .target(
             name: "GatewayServer",
             dependencies: [
-                "GatewayCore", "WireJSON", "WebSocketProtocol", "EventStream", "PhoenixProtocol",
+                "GatewayCore", "WireJSON", "Deflate", "WebSocketProtocol", "EventStream", "PhoenixProtocol",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -102,6 +103,7 @@ let package = Package(
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"]),
 
         .testTarget(name: "WireJSONTests", dependencies: ["WireJSON"]),
+        .testTarget(name: "DeflateTests", dependencies: ["Deflate", "CZlib"]),
         .testTarget(name: "WebSocketProtocolTests", dependencies: ["WebSocketProtocol"]),
         .testTarget(name: "DeliveryHistoryTests", dependencies: ["DeliveryHistory"]),
         .testTarget(name: "EventStreamTests", dependencies: ["EventStream"]),
@@ -116,7 +118,7 @@ let package = Package(
             name: "holds-processes", dependencies: ["GatewayProcesses"], path: "Tests/Programs/holds-processes"),
         .testTarget(
             name: "GatewayProcessesTests", dependencies: ["GatewayProcesses", "GatewayCore", "holds-processes"]),
-        .testTarget(name: "GatewayServerTests", dependencies: ["GatewayServer", "GatewayCore"]),
+        .testTarget(name: "GatewayServerTests", dependencies: ["GatewayServer", "GatewayCore", "Deflate", "CZlib"]),
     ],
     swiftLanguageModes: [.v6]
 )
