@@ -15,6 +15,9 @@ public final class Gateway: Sendable {
     let ledger: IdempotencyLedger
     let admission: Admission
     let originPolicy: OriginPolicy
+    let longPollTokens: LongPollTokens
+    /// Polls whose answer is due.
+    let waitingPolls = SharedCounter()
     let logger: Logger
     let group: MultiThreadedEventLoopGroup
     let loopCount: Int
@@ -46,6 +49,7 @@ public final class Gateway: Sendable {
         admission = Admission(settings)
         originPolicy = OriginPolicy(
             allowed: settings.allowedOrigins, hosts: settings.hosts, publicHost: settings.publicHost)
+        longPollTokens = LongPollTokens(secret: settings.secretKeyBase)
         inboxList = OnceList()
     }
 
@@ -153,6 +157,12 @@ public final class Gateway: Sendable {
         }
     }
 
+    /// Runs `body` on an event loop. Once the loops have ended nothing happens any more.
+    func onLoop(_ index: Int, _ body: @escaping @Sendable (LoopState) -> Void) {
+        guard let state = loops.withLock({ $0.indices.contains(index) ? $0[index] : nil }) else { return }
+        state.eventLoop.execute { body(state.value) }
+    }
+
     // MARK: - Looking inside
 
     /// Collects a figure from every event loop.
@@ -185,6 +195,16 @@ public final class Gateway: Sendable {
         if settings.logConnections { logger.info("disconnected", metadata: logMetadata(engine, address)) }
         admission.left(transport == .webSocket ? .webSocket : .eventStream, address: address)
     }
+}
+
+/// A number that several threads count up and down.
+final class SharedCounter: Sendable {
+    private let value = Atomic<Int>(0)
+
+    /// - Returns: the new value.
+    func increment() -> Int { value.add(1, ordering: .relaxed).newValue }
+
+    func decrement() { value.subtract(1, ordering: .relaxed) }
 }
 
 /// A list that is filled once and then read without a lock.

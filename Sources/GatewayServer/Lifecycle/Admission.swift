@@ -55,6 +55,10 @@ final class Admission: Sendable {
         return nil
     }
 
+    /// A connection that is none of the network's has come: a long-poll session.
+    /// - Returns: why it may not stay; `nil` if it has been counted in.
+    func enter(_ service: GatewaySettings.Service) -> Problem? { count(in: service) }
+
     private func count(in service: GatewaySettings.Service) -> Problem? {
         guard counts[service]!.increment() > limits[service] ?? .max else { return nil }
         counts[service]!.decrement()
