@@ -31,8 +31,12 @@ final class Admission: Sendable {
 
     /// A connection has come; what it wants is not known yet, so it counts as plain HTTP.
     /// - Returns: why it may not stay; `nil` if it has been counted in.
-    func enter(address: SocketAddress?) -> Problem? {
-        if let problem = count(in: .http) { return problem }
+    func enter(address: SocketAddress?) -> Problem? { enter(.http, address: address) }
+
+    /// A connection of a known kind has come that is none of the network's: a long-poll session.
+    /// - Returns: why it may not stay; `nil` if it has been counted in.
+    func enter(_ service: GatewaySettings.Service, address: SocketAddress?) -> Problem? {
+        if let problem = count(in: service) { return problem }
         guard let key = AddressKey(address) else { return nil }
         let isAdmitted = addresses.withLock { addresses in
             let count = addresses[key, default: 0]
@@ -41,7 +45,7 @@ final class Admission: Sendable {
             return true
         }
         guard !isAdmitted else { return nil }
-        counts[.http]!.decrement()
+        counts[service]!.decrement()
         return Problem(
             429, "too_many_connections_from_ip",
             "as many connections from this address as security.max_connections_per_ip allows", retryAfter: 10)
@@ -54,10 +58,6 @@ final class Admission: Sendable {
         counts[from]!.decrement()
         return nil
     }
-
-    /// A connection that is none of the network's has come: a long-poll session.
-    /// - Returns: why it may not stay; `nil` if it has been counted in.
-    func enter(_ service: GatewaySettings.Service) -> Problem? { count(in: service) }
 
     private func count(in service: GatewaySettings.Service) -> Problem? {
         guard counts[service]!.increment() > limits[service] ?? .max else { return nil }

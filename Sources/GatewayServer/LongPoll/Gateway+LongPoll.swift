@@ -25,7 +25,7 @@ extension Gateway {
             LongPollCall(
                 number: loop.context.identifiers.next(), token: token,
                 work: isPoll ? .poll : .post(request.body, try longPollMessages(request)), request: phoenix,
-                headers: cors))
+                address: request.remoteAddress, headers: cors))
     }
 
     private func longPollMessages(_ request: FrontRequest) throws(Problem) -> [LongPollBody.Message] {
@@ -138,7 +138,7 @@ extension Gateway {
         let token = call.token
         guard !token.isEnded, token.isWhole else { return nil }
         guard currentPhase == .serving else { throw .draining }
-        if let problem = admission.enter(.webSocket) { throw problem }
+        if let problem = admission.enter(.webSocket, address: call.address) { throw problem }
         var request = call.request
         request.version = token.version
         if !token.channels.isEmpty {
@@ -147,10 +147,10 @@ extension Gateway {
             request.resume = .none
         }
         let engine = LongPollEngine(request, position: token.position, loop: loop)
-        let carrier = LongPollCarrier(token.session, engine, loop: loop)
+        let carrier = LongPollCarrier(token.session, engine, address: call.address, loop: loop)
         loop.enter(carrier, visitAt: loop.now + settings.longPoll.idleTimeout)
         loop.longPolls[token.session] = carrier
-        connectionOpened(engine, on: loop, address: nil)
+        connectionOpened(engine, on: loop, address: call.address)
         do throws(Problem) {
             try carrier.start(token)
         } catch {

@@ -17,6 +17,8 @@ struct LongPollCall: Sendable {
     let work: Work
     /// What the address says, for a session that begins with this request.
     let request: PhoenixRequest
+    /// Where it came from: a session counts where its client counts.
+    let address: SocketAddress?
     /// Goes onto the answer: who may read it.
     let headers: HTTPHeaders
 }

@@ -9,14 +9,17 @@ final class LongPollCarrier: LoopMember {
 
     let session: LongPollToken.Session
     private let engine: LongPollEngine
+    /// Where the session's first request came from.
+    private let address: SocketAddress?
     /// The poll that waits.
     private var waiting: (number: UInt64, deadline: Instant, respond: Respond)?
     /// The last sign of the client.
     private var lastSeen: Instant
     private var hasLeft = false
 
-    init(_ session: LongPollToken.Session, _ engine: LongPollEngine, loop: LoopState) {
+    init(_ session: LongPollToken.Session, _ engine: LongPollEngine, address: SocketAddress?, loop: LoopState) {
         self.session = session
+        self.address = address
         self.engine = engine
         lastSeen = loop.now
         super.init(loop: loop)
@@ -118,7 +121,7 @@ final class LongPollCarrier: LoopMember {
         guard !hasLeft else { return }
         hasLeft = true
         if let answer = engine.outbox.abandon() { answerPoll(answer) }
-        gateway.connectionClosed(engine, on: loop, address: nil)
+        gateway.connectionClosed(engine, on: loop, address: address)
         engine.closed()
         loop.longPolls[session] = nil
         loop.leave(self)
