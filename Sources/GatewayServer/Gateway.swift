@@ -16,6 +16,9 @@ public final class Gateway: Sendable {
     let admission: Admission
     let originPolicy: OriginPolicy
     let peers: PeerPolicy
+    let longPollTokens: LongPollTokens
+    /// Polls whose answer is due.
+    let waitingPolls = SharedCounter()
     let logger: Logger
     let group: MultiThreadedEventLoopGroup
     let loopCount: Int
@@ -51,6 +54,7 @@ public final class Gateway: Sendable {
         originPolicy = OriginPolicy(
             allowed: settings.allowedOrigins, hosts: settings.hosts, publicHost: settings.publicHost)
         peers = PeerPolicy(trusted: settings.trustedProxies)
+        longPollTokens = LongPollTokens(secret: settings.secretKeyBase)
         inboxList = OnceList()
     }
 
@@ -193,6 +197,12 @@ public final class Gateway: Sendable {
         }
     }
 
+    /// Runs `body` on an event loop. Once the loops have ended nothing happens any more.
+    func onLoop(_ index: Int, _ body: @escaping @Sendable (LoopState) -> Void) {
+        guard let state = loops.withLock({ $0.indices.contains(index) ? $0[index] : nil }) else { return }
+        state.eventLoop.execute { body(state.value) }
+    }
+
     // MARK: - Looking inside
 
     /// Collects a figure from every event loop.
@@ -227,6 +237,16 @@ public final class Gateway: Sendable {
             transport == .webSocket ? .webSocket : .eventStream, address: engine.isAddressCounted ? engine.address : nil
         )
     }
+}
+
+/// A number that several threads count up and down.
+final class SharedCounter: Sendable {
+    private let value = Atomic<Int>(0)
+
+    /// - Returns: the new value.
+    func increment() -> Int { value.add(1, ordering: .relaxed).newValue }
+
+    func decrement() { value.subtract(1, ordering: .relaxed) }
 }
 
 /// A list that is filled once and then read without a lock.

@@ -9,7 +9,7 @@ public struct GatewaySettings: Sendable {
         case http
         /// `/mcp/sse`, `/mcp/push`, `/health`, `/ready`.
         case eventStream = "http_sse"
-        /// `/mcp/ws`, `/mcp/ws/websocket`, `/mcp/echo`, `/health`, `/ready`.
+        /// `/mcp/ws`, `/mcp/ws/websocket`, `/mcp/ws/longpoll`, `/mcp/echo`, `/health`, `/ready`.
         case webSocket = "websocket"
     }
 
@@ -79,6 +79,10 @@ public struct GatewaySettings: Sendable {
     public var pingInterval = Instant.Span.seconds(30)
     public var pongTimeout = Instant.Span.seconds(10)
     public var idleTimeout = Instant.Span.seconds(75)
+
+    public var longPoll = LongPollSettings()
+    /// Shared by all nodes: what they sign with it, each of them trusts. Without one a node trusts only itself.
+    public var secretKeyBase: String?
 
     public var session = SessionLimits()
     public var maxSessions = 200_000

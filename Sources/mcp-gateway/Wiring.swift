@@ -62,6 +62,17 @@ extension GatewaySettings {
         pongTimeout = Instant.Span(transports.webSocket.pongTimeout)
         idleTimeout = Instant.Span(transports.webSocket.idleTimeout)
 
+        let polls = transports.webSocket.longPoll
+        longPoll.window = Instant.Span(polls.window)
+        longPoll.idleTimeout = Instant.Span(polls.idleTimeout)
+        longPoll.bufferMessages = polls.bufferMessages
+        longPoll.bufferBytes = polls.bufferBytes
+        longPoll.maxPolls = polls.maxPolls
+        longPoll.maxBatch = polls.maxBatch
+        longPoll.maxBodySize = polls.maxBodySize
+        longPoll.tokenLifetime = Instant.Span(polls.tokenLifetime)
+        secretKeyBase = configuration.security.secretKeyBase
+
         session.logMessages = configuration.session.logMessages
         session.logBytes = configuration.session.logBytes
         session.retention = Instant.Span(configuration.session.retention)

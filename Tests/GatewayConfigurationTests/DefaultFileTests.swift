@@ -14,7 +14,7 @@ import Testing
     }
 
     /// Keys without a fixed default stand in the file as comments.
-    private let commented: Set = ["listen.public_host", "cluster.node_id"]
+    private let commented: Set = ["listen.public_host", "cluster.node_id", "security.secret_key_base"]
 
     @Test func saysTheDefaults() throws {
         let loaded = try load(text)

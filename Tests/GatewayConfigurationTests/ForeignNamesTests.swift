@@ -121,7 +121,6 @@ import Testing
         let environment = [
             "DATABASE_URL": "postgres://user:pass@db/x", "GRAFANA_ENABLED": "true", "PHX_SERVER": "true",
             "ERL_FLAGS": "+P 5",
-            "SECRET_KEY_BASE": "pass",
         ]
         let loaded = try load(environment: environment)
         #expect(loaded.configuration == defaults)

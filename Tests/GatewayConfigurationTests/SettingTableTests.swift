@@ -76,7 +76,7 @@ import Testing
             "transports.http_sse.compression": "false", "transports.http_sse.compression_level": "5",
             "cors.origin": "http://a",
             "routes": "[]", "cluster.node_id": "n9", "log.level": "error", "log.format": "json",
-            "security.allow_anonymous": "true",
+            "security.allow_anonymous": "true", "security.secret_key_base": "a long secret",
             "debug": "true", "log_connections": "true",
             "mcpServers": "{a: {command: b}}", "mcp.demo": "false", "mcp.prefix": "never",
             "listen.trusted_proxies": "10.0.0.0/8", "listen.proxy_protocol": "true", "listen.force_ssl": "true",
@@ -102,6 +102,8 @@ import Testing
                     "transports.http_sse.chunk_size": "2KiB", "session.log_bytes": "2KiB",
                     "operations.log_bytes": "2KiB",
                     "mcp.log_bytes": "2KiB", "mcp.max_unsent_bytes": "2KiB", "mcp.max_result_bytes": "2KiB",
+                    "transports.websocket.longpoll.window": "11s",
+                    "transports.websocket.longpoll.buffer_bytes": "2KiB",
                     "session.max_unsent_bytes": "2KiB", "transports.websocket.max_message_size": "2MiB",
                 ][setting.key] ?? sample
             let changed = try load("\(setting.key): \(value)\n\(companions[setting.key] ?? "")").configuration

@@ -19,6 +19,13 @@ extension SettingKind where Value == String {
             show: { ShownValue(string: $0) })
     }
 
+    /// A secret that nobody can guess.
+    static var secret: SettingKind {
+        .scalar(
+            "a secret of 8 or more characters", parse: { $0.text.count >= 8 ? $0.text : nil },
+            show: { ShownValue(string: $0) })
+    }
+
     /// The path of a file.
     static var path: SettingKind {
         .scalar(

@@ -12,6 +12,9 @@ extension ConfigurationMerge {
         require(
             webSocket.maxFrameSize <= webSocket.maxMessageSize,
             "transports.websocket.max_frame_size", "must not be more than", "transports.websocket.max_message_size")
+        require(
+            webSocket.longPoll.idleTimeout > webSocket.longPoll.window,
+            "transports.websocket.longpoll.idle_timeout", "must be more than", "transports.websocket.longpoll.window")
         checkTLS()
         if configuration.listen.proxyProtocol, configuration.listen.trustedProxies.isEmpty {
             refuse("listen.proxy_protocol", "only listed proxies are believed: set listen.trusted_proxies")

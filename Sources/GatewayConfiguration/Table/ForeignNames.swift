@@ -48,6 +48,5 @@ extension ForeignNames {
             "GRAFANA_ENABLED": "not needed: Grafana reads /metrics through Prometheus",
             "PHX_SERVER": "not needed: the gateway always serves",
             "ERL_FLAGS": "not needed: there is no BEAM here; its counterpart is listen.event_loops",
-            "SECRET_KEY_BASE": "not used yet: this version has no authentication",
         ])
 }

@@ -35,9 +35,10 @@ struct Setting: Sendable {
         self.show = { configuration in kind.show(configuration[keyPath: path]) }
     }
 
-    /// The value as it may be printed: a secret never is.
+    /// The value as it may be printed: a secret never is, only that there is none.
     func shown(in configuration: GatewayConfiguration) -> ShownValue {
-        isSecret ? ShownValue(string: "********") : show(configuration)
+        let value = show(configuration)
+        return isSecret && value.json != "null" ? ShownValue(string: "********") : value
     }
 
     /// `transports.http_sse` and `port`.

@@ -2,7 +2,7 @@ extension SettingTable {
     /// Every setting of the gateway, in the order in which it is documented and printed. A new setting is a row here
     /// and a property of `GatewayConfiguration`, whose initial value is the default.
     static let gateway = SettingTable(
-        listen + http + httpTLS + httpSSE + httpSSETLS + webSocket + webSocketTLS + tls + session + protection + routing
+        listen + http + httpTLS + httpSSE + httpSSETLS + webSocket + longPoll + webSocketTLS + tls + session + protection + routing
             + mcp + operation, foreign: .gateway)
 
     private static let connections = SettingKind<Int>.integer(1...1_000_000)
@@ -143,6 +143,34 @@ extension SettingTable {
             "transports.websocket.tcp_nodelay", \.transports.webSocket.tcpNoDelay, .flag, "Send small writes at once"),
     ]
 
+    private static let longPoll: [Setting] = [
+        Setting(
+            "transports.websocket.longpoll.window", \.transports.webSocket.longPoll.window,
+            .duration(.milliseconds(10)...(.seconds(300))), "How long a poll waits for something to tell"),
+        Setting(
+            "transports.websocket.longpoll.idle_timeout", \.transports.webSocket.longPoll.idleTimeout, interval,
+            "Time without a poll after which the client has gone"),
+        Setting(
+            "transports.websocket.longpoll.buffer_messages", \.transports.webSocket.longPoll.bufferMessages,
+            .integer(1...100_000), "Frames in one answer, and that may wait for a session's next poll"),
+        Setting(
+            "transports.websocket.longpoll.buffer_bytes", \.transports.webSocket.longPoll.bufferBytes,
+            .size(1_024...(1 << 30)), "Bytes of those; nothing more is added once they are reached"),
+        Setting(
+            "transports.websocket.longpoll.max_polls", \.transports.webSocket.longPoll.maxPolls, connections,
+            "Polls that may wait at a time"),
+        Setting(
+            "transports.websocket.longpoll.max_batch", \.transports.webSocket.longPoll.maxBatch, .integer(1...10_000),
+            "Messages in the body of one request"),
+        Setting(
+            "transports.websocket.longpoll.max_body_size", \.transports.webSocket.longPoll.maxBodySize,
+            .size(125...(256 << 20)), "Largest body of a request"),
+        Setting(
+            "transports.websocket.longpoll.token_lifetime", \.transports.webSocket.longPoll.tokenLifetime,
+            .duration(.seconds(1)...(.seconds(365 * 86_400))),
+            "How long a session's token is good when its client does not come back"),
+    ]
+
     private static let session: [Setting] = [
         Setting(
             "session.log_messages", \.session.logMessages, .integer(1...1_000_000),
@@ -206,6 +234,10 @@ extension SettingTable {
         Setting(
             "security.allow_anonymous", \.security.allowAnonymous, .flag,
             "Serve other machines, or in production, without authentication"),
+        Setting(
+            "security.secret_key_base", \.security.secretKeyBase, .optional(.secret),
+            "Secret that all nodes share; signs the tokens of long-poll sessions", variables: ["SECRET_KEY_BASE"],
+            isSecret: true),
         Setting(
             "cors.origin", \.cors.origins,
             .list("an origin such as https://app.example.com or a list of them", of: .origin),

@@ -88,6 +88,31 @@ extension GatewayConfiguration {
         public var idleTimeout: Duration = .seconds(75)
         /// Whether small writes leave at once.
         public var tcpNoDelay = true
+        /// Phoenix Channels without a WebSocket.
+        public var longPoll = LongPoll()
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// Phoenix Channels over plain requests.
+    public struct LongPoll: Sendable, Equatable {
+        /// How long a poll waits for something to tell.
+        public var window: Duration = .seconds(10)
+        /// Time without a poll after which the client has gone.
+        public var idleTimeout: Duration = .seconds(15)
+        /// Frames in one answer, and that may wait for a session's next poll.
+        public var bufferMessages = 1000
+        /// Bytes of those; nothing more is added once they are reached.
+        public var bufferBytes = 1 << 20
+        /// Polls that may wait at a time.
+        public var maxPolls = 10_000
+        /// Messages in the body of one request.
+        public var maxBatch = 100
+        /// Bytes in the body of one request.
+        public var maxBodySize = 1 << 20
+        /// How long a session's token is good when its client does not come back.
+        public var tokenLifetime: Duration = .seconds(14 * 86_400)
 
         /// The defaults.
         public init() {}

@@ -130,6 +130,8 @@ extension GatewayConfiguration {
     public struct Security: Sendable, Equatable {
         /// Connections from one address; loopback does not count.
         public var maxConnectionsPerIP = 100
+        /// The secret that all nodes share; each draws its own if there is none.
+        public var secretKeyBase: String?
         /// Whether a gateway without authentication may be reached from other machines.
         public var allowAnonymous = false
 

@@ -88,12 +88,17 @@ class ConnectionEngine {
     /// Everything written so far has reached the kernel.
     final func flushed() { flushedBefore = takenBefore }
 
+    /// Everything before `sequence` has reached the client, as far as it has shown.
+    final func flushed(before sequence: Int) { flushedBefore = sequence }
+
     /// Takes what waits in the session and writes it.
+    /// - Parameter bound: messages at the most.
     /// - Returns: whether there is more.
-    final func drain() -> Bool {
+    final func drain(upTo bound: Int = .max) -> Bool {
         guard let handle, verdict == .open else { return false }
         var notice: TransportSwitch?
-        let result = take(handle, batchLimits, &notice)
+        let own = batchLimits
+        let result = take(handle, BatchLimits(messages: min(bound, own.messages), bytes: own.bytes), &notice)
         if let notice { write(notice) }
         if !loop.batch.isEmpty { writeBatch() }
         switch result {

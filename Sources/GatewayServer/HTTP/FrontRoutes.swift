@@ -30,6 +30,8 @@ enum FrontDecision {
     case stream(ConnectionEngine, GatewaySettings.Service)
     /// An endpoint answers it on this event loop; these headers are added.
     case endpoint(any LoopEndpoint, HTTPHeaders)
+    /// A long-poll session answers it, perhaps later.
+    case longPoll(LongPollCall)
 }
 
 extension Gateway {
@@ -79,6 +81,9 @@ extension Gateway {
                 guard request.service != .eventStream else { break }
                 try allow([.GET], request)
                 return .stream(try phoenixSocket(request, loop), .webSocket)
+            case Self.longPollPath where request.service != .eventStream:
+                try allow([.GET, .POST], request)
+                return try longPoll(request, cors, loop)
             case "/mcp/echo" where request.service != .eventStream && settings.debug:
                 try allow([.GET], request)
                 return .stream(try echoSocket(request, loop), .webSocket)
@@ -104,7 +109,10 @@ extension Gateway {
             default: break
             }
         } catch {
-            var response = APIResponse.problem(error).adding(cors)
+            var response =
+                path == Self.longPollPath
+                ? LongPollAnswer.problem(error, isPoll: request.head.method == .GET) : .problem(error)
+            response = response.adding(cors)
             if error.status == 405 { response.headers.add(name: "allow", value: error.allowedMethods) }
             if error.status == 426 {
                 response.headers.add(name: "upgrade", value: "websocket");
@@ -139,13 +147,17 @@ extension Gateway {
         var headers = cors
         headers.add(name: "access-control-allow-methods", value: "GET, POST, DELETE, OPTIONS")
         // What is asked for is what is allowed, where it is known: names such as Mcp-Param-… cannot be listed.
-        let known = ["authorization", "accept", "content-type", "x-client-id", "last-event-id", "traceparent"]
+        let known = [
+            "authorization", "accept", "content-type", "x-client-id", "last-event-id", "traceparent",
+            "x-phoenix-longpoll-token", "x-phoenix-authtoken",
+        ]
         let asked = request[canonicalForm: "access-control-request-headers"].map { $0.lowercased() }
         let allowed = asked.filter { known.contains($0) || $0.hasPrefix("mcp-") }
         headers.add(
             name: "access-control-allow-headers",
             value: allowed.isEmpty
-                ? "Authorization, Accept, Content-Type, X-Client-ID, Last-Event-ID, Mcp-Session-Id, MCP-Protocol-Version"
+                ? "Authorization, Accept, Content-Type, X-Client-ID, Last-Event-ID, Mcp-Session-Id, MCP-Protocol-Version, "
+                    + "X-Phoenix-Longpoll-Token, X-Phoenix-AuthToken"
                 : allowed.joined(separator: ", "))
         headers.add(name: "access-control-max-age", value: "86400")
         return APIResponse(status: .noContent, headers: headers)
@@ -227,6 +239,11 @@ extension Gateway {
     private func phoenixSocket(_ request: FrontRequest, _ loop: LoopState) throws(Problem) -> PhoenixEngine {
         let wantsCompression = request.target["compression"] != "false"
         let opening = try upgrade(request, subprotocols: ["phoenix"], compression: wantsCompression)
+        return PhoenixEngine(try phoenixRequest(request), opening: opening, loop: loop)
+    }
+
+    /// What the address of a Phoenix connection asks for.
+    func phoenixRequest(_ request: FrontRequest) throws(Problem) -> PhoenixRequest {
         guard let version = PhoenixVersion(parameter: request.target["vsn"]) else {
             throw Problem(403, "unsupported_vsn", "vsn must be absent, 1.x or 2.x")
         }
@@ -238,7 +255,7 @@ extension Gateway {
         if let id = request.target["last_event_id"] { phoenix.resume = ResumePoint(text: id) }
         if request.target["resume"] == "auto", phoenix.resume == .none { phoenix.resume = .automatic }
         phoenix.isIndependent = request.target["delivery"] == "all"
-        return PhoenixEngine(phoenix, opening: opening, loop: loop)
+        return phoenix
     }
 
     private func echoSocket(_ request: FrontRequest, _ loop: LoopState) throws(Problem) -> EchoEngine {

@@ -24,6 +24,10 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     private var deadline = Instant.zero
     /// What the parser found behind a request that is being answered; it is told after that answer.
     private var parserProblem: Problem?
+    /// The poll that is being answered.
+    private var poll: LongPollCall?
+    /// The most bytes that the present request's body may have.
+    private var maxBody = 0
     /// The request that an endpoint works on.
     private var exchange: Exchange?
     /// What is known of that request.
@@ -122,6 +126,8 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
 
     func channelInactive(context: ChannelHandlerContext) {
         if phase != .gone { phase = .ended }
+        if let poll { gateway.abandon(poll) }
+        poll = nil
         loop.leave(self)
         if let exchange {
             self.exchange = nil
@@ -216,11 +222,12 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         }
     }
 
-    private var maxBody: Int { gateway.settings.webSocket.maxMessageSize }
-
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         phase = .receiving
         self.head = head
+        let isLongPoll = head.uri.hasPrefix(Gateway.longPollPath)
+        maxBody =
+            isLongPoll ? gateway.settings.longPoll.maxBodySize : gateway.settings.webSocket.maxMessageSize
         deadline = Clock.now + gateway.settings.handshakeTimeout
         loop.schedule(self, at: deadline)
         guard head.uri.utf8.count <= Self.maxTargetLength else {
@@ -246,12 +253,11 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     }
 
     private func refuseBody() {
-        respond(
-            .problem(
-                Problem(
-                    413, "message_too_large", "a body may have \(maxBody) bytes (transports.websocket.max_message_size)"
-                )),
-            closing: true)
+        let isLongPoll = head?.uri.hasPrefix(Gateway.longPollPath) == true
+        let key = isLongPoll ? "longpoll.max_body_size" : "max_message_size"
+        let problem = Problem(
+            413, "message_too_large", "a body may have \(maxBody) bytes (transports.websocket.\(key))")
+        respond(isLongPoll ? LongPollAnswer.problem(problem, isPoll: false) : .problem(problem), closing: true)
     }
 
     private func handle(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
@@ -277,6 +283,13 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
             self.exchange = exchange
             exchangeTraits = (closing, head.method == .HEAD, head.version == .http1_0)
             endpoint.handle(EndpointRequest(request), exchange)
+        case .longPoll(let call):
+            phase = .answering
+            if case .poll = call.work { poll = call }
+            let front = NIOLoopBound(self, eventLoop: context.eventLoop)
+            gateway.handle(call) { response in
+                front.eventLoop.execute { front.value.finishAnswer(response, closing: closing, isHead: false) }
+            }
         }
     }
 
@@ -350,6 +363,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     }
 
     private func finishAnswer(_ response: APIResponse, closing: Bool, isHead: Bool) {
+        poll = nil
         guard phase == .answering, let context else { return }
         loop.begin()
         respond(response, closing: closing, isHead: isHead)

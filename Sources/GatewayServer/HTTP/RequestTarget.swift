@@ -22,6 +22,11 @@ package struct RequestTarget: Sendable {
     /// The first value of a parameter.
     package subscript(name: String) -> String? { query.first { $0.name == name }?.value }
 
+    /// The last value of a parameter that starts with `beginning`.
+    func last(_ name: String, startingWith beginning: String) -> String? {
+        query.last { $0.name == name && $0.value.hasPrefix(beginning) }?.value
+    }
+
     /// A copy of a text without its percent escapes. What is not UTF-8 becomes U+FFFD; a lone `%` stays.
     package static func decode(_ text: Substring) -> String {
         guard text.utf8.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) else {

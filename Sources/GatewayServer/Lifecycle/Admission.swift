@@ -38,10 +38,14 @@ final class Admission: Sendable {
 
     /// A connection has come; what it wants is not known yet, so it counts as plain HTTP.
     /// - Returns: why it may not stay; `nil` if it has been counted in.
-    func enter(address: SocketAddress?) -> Problem? {
-        if let problem = count(in: .http) { return problem }
+    func enter(address: SocketAddress?) -> Problem? { enter(.http, address: address) }
+
+    /// A connection of a known kind has come that is none of the network's: a long-poll session.
+    /// - Returns: why it may not stay; `nil` if it has been counted in.
+    func enter(_ service: GatewaySettings.Service, address: SocketAddress?) -> Problem? {
+        if let problem = count(in: service) { return problem }
         guard let problem = claim(address: address) else { return nil }
-        counts[.http]!.decrement()
+        counts[service]!.decrement()
         return problem
     }
 

@@ -1,5 +1,6 @@
 import GatewayCore
 import NIOCore
+import PhoenixProtocol
 
 /// Something that lives on one event loop and can be woken there: a connection, or a connection to be.
 class LoopMember {
@@ -50,6 +51,8 @@ final class LoopState {
     let unmasked: UnsafeMutableRawBufferPointer
     @exclusivity(unchecked) var counters = [TrafficCounters](
         repeating: TrafficCounters(), count: Transport.allCases.count)
+    /// The long-poll sessions that belong to this loop.
+    @exclusivity(unchecked) var longPolls: [LongPollToken.Session: LongPollCarrier] = [:]
     /// How late the last turn of the wheel was.
     private(set) var lag = Instant.Span(nanoseconds: 0)
     private var nextTurn = Instant.zero

@@ -60,6 +60,13 @@ extension PhoenixEngine {
 
     /// Answers a binary push with the bytes that came.
     func reply(_ incoming: Incoming, _ topic: String, _ bytes: UnsafeRawBufferPointer) {
+        guard takesBinary else {
+            let response = JSONWriter.object { writer in
+                writer.member("encoding", "base64")
+                writer.member("data", raw: incoming.payload)
+            }
+            return reply(incoming, isError: false, response)
+        }
         PhoenixBinaryWriter.appendReply(
             joinRef: PhoenixBinaryWriter.referenceText(incoming.joinRef),
             ref: PhoenixBinaryWriter.referenceText(incoming.ref), topic: topic, isError: false, to: &loop.text)

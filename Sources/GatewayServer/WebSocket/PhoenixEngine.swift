@@ -5,7 +5,7 @@ import WebSocketProtocol
 import WireJSON
 
 /// What a client asked for when it opened `/mcp/ws`.
-struct PhoenixRequest {
+struct PhoenixRequest: Sendable {
     var version: PhoenixVersion
     /// From the query; `nil` if the first join is to give it.
     var clientID: ClientID?
@@ -18,7 +18,9 @@ class PhoenixEngine: SocketEngine {
     final let version: PhoenixVersion
     private var clientID: ClientID?
     private var resumeFromQuery: ResumePoint
-    private let isIndependent: Bool
+    final let isIndependent: Bool
+    /// Whether the client has said that it will acknowledge.
+    final private(set) var acknowledges = false
     final private(set) var channels: PhoenixChannels
     /// Whether a V2 client wants binary payloads inside their envelopes (`binary: "base64"`).
     final private(set) var wantsBase64 = false
@@ -39,6 +41,12 @@ class PhoenixEngine: SocketEngine {
     }
 
     override var clientName: String? { clientID?.text }
+
+    /// What joins are told that the connection is.
+    var transportName: String { transport.name }
+
+    /// Whether binary payloads go out as binary frames.
+    var takesBinary: Bool { version == .v2 && !wantsBase64 }
 
     // MARK: - Receiving
 
@@ -272,7 +280,26 @@ class PhoenixEngine: SocketEngine {
             throw error
         }
         clientID = client
+        acknowledges = acknowledges || parameters.acknowledges
         return attachment
+    }
+
+    /// Takes up channels that were joined before, here or elsewhere. There is no join to answer: a client that does not
+    /// go on without a hole is told by the event `connected`, with the members of a join's reply.
+    final func restore(_ token: LongPollToken) throws(Problem) {
+        guard let client = clientID else { throw .invalidClientID }
+        for channel in token.channels { channels.joined(channel.topic, joinRef: channel.joinRef) }
+        gatewayChannel = channels.channel(WellKnownTopic.gateway)
+        acknowledges = token.acknowledges
+        var request = Session.AttachRequest(connection: id, transport: .webSocket)
+        request.resume = .after(EventID(epoch: Epoch(token.epoch), sequence: token.nextSequence - 1))
+        request.acknowledges = token.acknowledges
+        request.isIndependent = isIndependent || gatewayChannel == nil
+        request.carriesAll = gatewayChannel != nil
+        let attachment = try attach(client, request).attachment
+        for topic in token.topics { try claim(topic) }
+        guard !attachment.recovered else { return }
+        write(event: "connected", data: joinResponse(attachment), sequence: attachment.nextSequence - 1)
     }
 
     private func client(_ parameters: JoinParameters) throws(Problem) -> ClientID {
@@ -324,7 +351,7 @@ class PhoenixEngine: SocketEngine {
     private func joinResponse(_ attachment: Session.Attachment) -> [UInt8] {
         JSONWriter.object { writer in
             writer.member("client_id", clientID?.text)
-            writer.member("transport", transport.name)
+            writer.member("transport", transportName)
             writer.member("epoch", epochText.text)
             writer.member("next_sequence", attachment.nextSequence)
             writer.member("recovered", attachment.recovered)
@@ -347,7 +374,7 @@ class PhoenixEngine: SocketEngine {
     }
 
     private func push(_ message: Message, _ sequence: Int, on channel: PhoenixChannels.Channel) {
-        if let binary = message.binary, version == .v2, !wantsBase64 {
+        if let binary = message.binary, takesBinary {
             pushBinary(message, binary, on: channel)
         } else {
             pushEnvelope(message, sequence, on: channel)
@@ -416,7 +443,7 @@ class PhoenixEngine: SocketEngine {
 
     private static let emptyObject = Array("{}".utf8)
 
-    private func reply(_ incoming: Incoming, isError: Bool, _ response: [UInt8]) {
+    final func reply(_ incoming: Incoming, isError: Bool, _ response: [UInt8]) {
         reply(incoming, joinRef: incoming.joinRef, isError: isError, response)
     }
 

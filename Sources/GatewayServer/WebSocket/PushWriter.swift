@@ -44,6 +44,25 @@ enum PushWriter {
         }
     }
 
+    /// Writes the same push as bare text, without a frame around it.
+    static func writeText(
+        _ message: Message, sequence: Int, channel: PhoenixChannels.Channel, version: PhoenixVersion, epoch: EpochText,
+        to text: inout [UInt8]
+    ) {
+        // The numbers, the punctuation and the names of V1's members have less than 128 bytes together.
+        let bound =
+            128 + channel.topic.utf8.count + (message.event?.utf8.count ?? 7) + channel.joinRef.count
+            + message.tail.readableBytes
+        text += [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
+            guard let start = buffer.baseAddress else { return }
+            var out = RawWriter(UnsafeMutableRawPointer(start))
+            putHead(message, sequence: sequence, channel: channel, version: version, epoch: epoch, &out)
+            message.tail.withUnsafeReadableBytes { out.put($0) }
+            putSuffix(version, &out)
+            count = out.count
+        }
+    }
+
     /// Everything before the part that all subscribers share.
     @inline(__always)
     private static func putHead(

@@ -60,7 +60,7 @@ class SocketEngine: ConnectionEngine {
     }
 
     /// Writes a frame around bytes.
-    final func writeFrame(_ opcode: Opcode, isCompressed: Bool = false, _ payload: UnsafeRawBufferPointer) {
+    func writeFrame(_ opcode: Opcode, isCompressed: Bool = false, _ payload: UnsafeRawBufferPointer) {
         let size = FrameHeader.size(payload.count) + payload.count
         loop.outbound.buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { target in
             FrameHeader.write(opcode, isCompressed: isCompressed, count: payload.count, to: target.baseAddress!)

@@ -37,6 +37,19 @@ struct AdmissionTests {
         #expect(admission.turn(.http, into: .eventStream) == nil)
     }
 
+    @Test func `what is no connection of the network counts like one`() throws {
+        let admission = Self.admission([.webSocket: 3], perAddress: 2)
+        let address = try Self.address(1)
+        #expect(admission.enter(.webSocket, address: address) == nil)
+        #expect(admission.enter(.webSocket, address: address) == nil)
+        #expect(admission.enter(.webSocket, address: address)?.error == "too_many_connections_from_ip")
+        #expect(admission.openConnections == 2, "a refusal takes no place")
+        #expect(admission.enter(.webSocket, address: try Self.address(2)) == nil)
+        #expect(admission.enter(.webSocket, address: try Self.address(3))?.error == "overloaded")
+        admission.left(.webSocket, address: address)
+        #expect(admission.enter(.webSocket, address: address) == nil)
+    }
+
     @Test func `an address counts from its first byte on, whatever becomes of the connection`() throws {
         let admission = Self.admission([:], perAddress: 2)
         let address = try Self.address(1)
