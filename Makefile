@@ -3,7 +3,7 @@
 SWIFT_RELEASE = swift build -c release --static-swift-stdlib --product mcp-gateway
 GATEWAY = .build/release/mcp-gateway
 
-.PHONY: run build test unit clients lint soak bench connections clean packages help
+.PHONY: run build test unit clients lint soak fuzz bench connections clean packages help
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -32,11 +32,15 @@ clients: ## real clients against the debug binary
 
 lint: ## format, import rules
 	@Scripts/packages build
-	swift format lint --strict --recursive Sources Tests Package.swift
+	swift format lint --strict --recursive Sources Tests Fuzz/Targets Fuzz/Driver Package.swift
 	Scripts/check-imports
 
 soak: build ## Autobahn|Testsuite, all 517 cases: ten minutes and more
 	Tests/Autobahn/run
+
+fuzz: ## libFuzzer on what reads strangers' bytes; SECONDS=600 each, TARGET="frames json" for some
+	@Scripts/packages build
+	Fuzz/run $(or $(SECONDS),600) $(TARGET)
 
 bench: build ## beside nchan: memory, fan-out, echo
 	@Scripts/packages bench

@@ -78,6 +78,14 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
+        // What reads strangers' bytes, for `make fuzz`; `make test` replays the corpora.
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "WireJSON", "WebSocketProtocol", "EventStream", "PhoenixProtocol", "GatewayCore", "GatewayServer",
+            ], path: "Fuzz/Targets"),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"]),
+
         .testTarget(name: "WireJSONTests", dependencies: ["WireJSON"]),
         .testTarget(name: "WebSocketProtocolTests", dependencies: ["WebSocketProtocol"]),
         .testTarget(name: "EventStreamTests", dependencies: ["EventStream"]),
@@ -91,3 +99,11 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// libFuzzer brings its own `main`, so that this executable can only be linked by Fuzz/run.
+if Context.environment["MCP_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz", dependencies: ["FuzzTargets"], path: "Fuzz/Driver",
+            swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
+}

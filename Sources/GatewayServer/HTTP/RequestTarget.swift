@@ -1,9 +1,9 @@
 /// The path and the query of a request (RFC 3986 §3.3, §3.4; `+` is a space, as forms have it).
-struct RequestTarget: Sendable {
-    let path: String
+package struct RequestTarget: Sendable {
+    package let path: String
     private let query: [(name: String, value: String)]
 
-    init(_ uri: String) {
+    package init(_ uri: String) {
         let end = uri.firstIndex(of: "#") ?? uri.endIndex
         let split = uri[..<end].firstIndex(of: "?") ?? end
         path = String(uri[..<split])
@@ -20,10 +20,10 @@ struct RequestTarget: Sendable {
     }
 
     /// The first value of a parameter.
-    subscript(name: String) -> String? { query.first { $0.name == name }?.value }
+    package subscript(name: String) -> String? { query.first { $0.name == name }?.value }
 
     /// A copy of a text without its percent escapes. What is not UTF-8 becomes U+FFFD; a lone `%` stays.
-    static func decode(_ text: Substring) -> String {
+    package static func decode(_ text: Substring) -> String {
         guard text.utf8.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) else {
             return String(text)
         }

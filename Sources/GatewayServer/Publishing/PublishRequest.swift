@@ -5,15 +5,15 @@ import WireJSON
 
 /// What someone wants to be sent, as places inside the bytes of the request: `POST /mcp/messages`, `POST /mcp/push`, or
 /// the payload of a channel's `message` (contract §5, §7). The data is checked but not decoded.
-struct PublishRequest {
+package struct PublishRequest {
     let bytes: UnsafeRawBufferPointer
-    private(set) var type: JSONSpan?
-    private(set) var data: JSONSpan?
+    package private(set) var type: JSONSpan?
+    package private(set) var data: JSONSpan?
     private(set) var clientID: String?
     private(set) var clientIDs: [String]?
     private(set) var to: String?
-    private(set) var topic: String?
-    private(set) var event: String?
+    package private(set) var topic: String?
+    package private(set) var event: String?
     private(set) var id: String?
     private(set) var priority = Priority.normal
     private(set) var isBroadcast = false
@@ -35,7 +35,7 @@ struct PublishRequest {
 
     /// Reads a request.
     /// - Parameter bytes: the JSON text; must stay valid as long as the request is used.
-    init(_ bytes: UnsafeRawBufferPointer, maxDepth: Int) throws(Problem) {
+    package init(_ bytes: UnsafeRawBufferPointer, maxDepth: Int) throws(Problem) {
         self.bytes = bytes
         var scanner = JSONScanner(bytes, maxDepth: maxDepth)
         do {
