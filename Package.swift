@@ -113,6 +113,8 @@ let package = Package(
         .testTarget(
             name: "ModelContextProtocolTests",
             dependencies: ["ModelContextProtocol", "WireJSON", .product(name: "NIOCore", package: "swift-nio")]),
+        .testTarget(
+            name: "GatewayMCPTests", dependencies: ["GatewayMCP", .product(name: "NIOCore", package: "swift-nio")]),
         .testTarget(name: "GatewayCoreTests", dependencies: ["GatewayCore"]),
         .testTarget(name: "GatewayConfigurationTests", dependencies: ["GatewayConfiguration"]),
         // A program that tests kill while it holds processes.

@@ -74,7 +74,8 @@ final class ClientSession {
         standalone = nil
         streams = [:]
         questions = [:]
-        for upstream in upstreams.values { upstream.close() }
+        // A session that is shared is not this client's to end.
+        for upstream in upstreams.values where !upstream.isShared { upstream.close() }
         upstreams = [:]
     }
 
@@ -107,6 +108,7 @@ final class ClientSession {
         touch()
         if standalone === stream { standalone = nil }
         streams[stream.number] = nil
+        if stream.number > 0 { sessionLog.end(stream.number) }
     }
 
     /// `GET`: the stream that belongs to no request, or the rest of one that broke.

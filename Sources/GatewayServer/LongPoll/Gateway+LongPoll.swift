@@ -150,8 +150,6 @@ extension Gateway {
         let carrier = LongPollCarrier(token.session, engine, address: call.address, loop: loop)
         loop.enter(carrier, visitAt: loop.now + settings.longPoll.idleTimeout)
         loop.longPolls[token.session] = carrier
-        engine.address = call.address
-        engine.isAddressCounted = true
         connectionOpened(engine, on: loop)
         do throws(Problem) {
             try carrier.start(token)

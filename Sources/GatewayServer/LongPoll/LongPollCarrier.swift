@@ -10,7 +10,6 @@ final class LongPollCarrier: LoopMember {
     let session: LongPollToken.Session
     private let engine: LongPollEngine
     /// Where the session's first request came from.
-    private let address: SocketAddress?
     /// The poll that waits.
     private var waiting: (number: UInt64, deadline: Instant, respond: Respond)?
     /// The last sign of the client.
@@ -19,7 +18,8 @@ final class LongPollCarrier: LoopMember {
 
     init(_ session: LongPollToken.Session, _ engine: LongPollEngine, address: SocketAddress?, loop: LoopState) {
         self.session = session
-        self.address = address
+        engine.address = address
+        engine.isAddressCounted = true
         self.engine = engine
         lastSeen = loop.now
         super.init(loop: loop)
