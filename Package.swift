@@ -17,6 +17,7 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.30.0"),
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
     ],
     targets: [
         // Pure values: no I/O, no clock, no lock. Scripts/check-imports proves it.
@@ -35,12 +36,13 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ]),
         .target(name: "GatewayConfiguration", dependencies: [.product(name: "Yams", package: "Yams")]),
+        .target(name: "GatewayStore", dependencies: ["GatewayCore", .product(name: "NIOCore", package: "swift-nio")]),
 
         // Owners of sockets, locks and threads.
         .target(
             name: "GatewayServer",
             dependencies: [
-                "GatewayCore", "WireJSON", "WebSocketProtocol", "EventStream", "PhoenixProtocol",
+                "GatewayCore", "GatewayStore", "WireJSON", "WebSocketProtocol", "EventStream", "PhoenixProtocol",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -61,6 +63,14 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
+            name: "GatewayStoreSQLite",
+            dependencies: [
+                "GatewayCore", "GatewayStore",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ]),
+        .target(
             name: "GatewayHTTP",
             dependencies: [
                 "GatewayServer", "WireJSON",
@@ -71,8 +81,8 @@ let package = Package(
         .executableTarget(
             name: "mcp-gateway",
             dependencies: [
-                "GatewayServer", "GatewayMCP", "GatewayHTTP", "GatewayConfiguration", "GatewayCore",
-                "WebSocketProtocol", "WireJSON",
+                "GatewayServer", "GatewayMCP", "GatewayHTTP", "GatewayConfiguration", "GatewayCore", "GatewayStore",
+                "GatewayStoreSQLite", "WebSocketProtocol", "WireJSON",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -87,7 +97,14 @@ let package = Package(
             dependencies: ["ModelContextProtocol", "WireJSON", .product(name: "NIOCore", package: "swift-nio")]),
         .testTarget(name: "GatewayCoreTests", dependencies: ["GatewayCore"]),
         .testTarget(name: "GatewayConfigurationTests", dependencies: ["GatewayConfiguration"]),
-        .testTarget(name: "GatewayServerTests", dependencies: ["GatewayServer", "GatewayCore"]),
+        .testTarget(
+            name: "GatewayStoreTests",
+            dependencies: [
+                "GatewayStore", "GatewayStoreSQLite", "GatewayCore",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ]),
+        .testTarget(name: "GatewayServerTests", dependencies: ["GatewayServer", "GatewayCore", "GatewayStore"]),
     ],
     swiftLanguageModes: [.v6]
 )

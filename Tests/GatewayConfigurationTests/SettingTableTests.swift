@@ -78,15 +78,18 @@ import Testing
             "security.allow_anonymous": "true",
             "debug": "true", "log_connections": "true",
             "mcpServers": "{a: {command: b}}", "mcp.demo": "false", "mcp.prefix": "never",
+            "storage.engine": "memory", "storage.synchronous": "full", "storage.on_damage": "refuse",
+            "storage.batch_delay": "2ms",
         ]
         var seen: [GatewayConfiguration] = []
-        for setting in settings where !["storage.engine", "production"].contains(setting.key) {
+        for setting in settings where setting.key != "production" {
             let sample = samples[setting.key] ?? (setting.expectation.hasPrefix("a duration") ? "20s" : "250")
             let value =
                 [
                     "transports.websocket.pong_timeout": "21s", "transports.websocket.idle_timeout": "80s",
                     "session.log_bytes": "2KiB", "operations.log_bytes": "2KiB",
                     "mcp.log_bytes": "2KiB", "mcp.max_unsent_bytes": "2KiB", "mcp.max_result_bytes": "2KiB",
+                    "storage.queue_bytes": "2KiB",
                     "session.max_unsent_bytes": "2KiB", "transports.websocket.max_message_size": "2MiB",
                 ][setting.key] ?? sample
             let changed = try load("\(setting.key): \(value)").configuration

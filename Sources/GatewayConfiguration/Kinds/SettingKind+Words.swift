@@ -19,6 +19,13 @@ extension SettingKind where Value == String {
             show: { ShownValue(string: $0) })
     }
 
+    /// The path of a file.
+    static var path: SettingKind {
+        .scalar(
+            "a path", parse: { $0.text.isEmpty || $0.text.hasSuffix("/") || $0.text.contains("\0") ? nil : $0.text },
+            show: { ShownValue(string: $0) })
+    }
+
     /// A node's name.
     static var nodeID: SettingKind {
         .scalar(

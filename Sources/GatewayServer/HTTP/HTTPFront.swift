@@ -23,6 +23,8 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     private var deadline = Instant.zero
     /// What the parser found behind a request that is being answered; it is told after that answer.
     private var parserProblem: Problem?
+    /// Whether the answer that is waited for is the connection's last.
+    private var closesAfterAnswer = false
     /// The connection has been counted in and is not counted as a stream.
     private var isCounted = false
     /// The request that an endpoint works on.
@@ -35,7 +37,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         case idle
         /// A request is arriving.
         case receiving
-        /// The API works on a request.
+        /// The API works on a request, or what it brought is being stored.
         case answering
         /// The last answer has been given; what still comes is ignored.
         case ended
@@ -238,10 +240,14 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         let closing = !head.isKeepAlive || head.asksForUpgrade
         let request = FrontRequest(
             head: head, target: RequestTarget(head.uri), body: body, service: service,
-            remoteAddress: context.remoteAddress)
+            remoteAddress: context.remoteAddress, front: NIOLoopBound(self, eventLoop: context.eventLoop))
         switch gateway.route(request, loop) {
         case .answer(let response):
             respond(response, closing: closing, isHead: head.method == .HEAD)
+            loop.dispatchWakes(except: nil)
+        case .later:
+            phase = .answering
+            closesAfterAnswer = closing
             loop.dispatchWakes(except: nil)
         case .api(let extraHeaders):
             askAPI(request, extraHeaders, closing: closing, context)
@@ -323,6 +329,16 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
             let answer = response
             front.eventLoop.execute { front.value.finishAnswer(answer, closing: closing, isHead: isHead) }
         }
+    }
+
+    /// What the request brought is stored, or cannot be.
+    func finishStored(_ answer: StoredAnswer, _ headers: HTTPHeaders) {
+        let response: APIResponse =
+            switch answer {
+            case .success(let body): .json(.accepted, body)
+            case .failure(let problem): .problem(problem)
+            }
+        finishAnswer(response.adding(headers), closing: closesAfterAnswer, isHead: false)
     }
 
     private func finishAnswer(_ response: APIResponse, closing: Bool, isHead: Bool) {
