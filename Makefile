@@ -3,7 +3,7 @@
 SWIFT_RELEASE = swift build -c release --static-swift-stdlib --product mcp-gateway
 GATEWAY = .build/release/mcp-gateway
 
-.PHONY: run build test unit clients lint soak bench connections clean packages help
+.PHONY: run build test unit clients lint soak bench connections durable clean packages help
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -35,8 +35,13 @@ lint: ## format, import rules
 	swift format lint --strict --recursive Sources Tests Package.swift
 	Scripts/check-imports
 
-soak: build ## Autobahn|Testsuite, all 517 cases: ten minutes and more
+soak: build ## Autobahn|Testsuite, 200 kills under load, a million messages through the store
 	Tests/Autobahn/run
+	@Scripts/packages build clients
+	swift build --build-tests
+	Tests/Clients/run --collect-only -qq >/dev/null
+	.build/clients-venv/bin/python Tests/Soak/kill --runs 200
+	MCP_STORE_MESSAGES=1000000 swift test --skip-build --filter SizeTests
 
 bench: build ## beside nchan: memory, fan-out, echo
 	@Scripts/packages bench
@@ -45,6 +50,10 @@ bench: build ## beside nchan: memory, fan-out, echo
 connections: build ## 19,000 connections on one process
 	@Scripts/packages bench
 	Benchmarks/connections-19000
+
+durable: build ## durable publishes beside bare SQLite
+	@Scripts/packages bench
+	Benchmarks/durable
 
 clean:
 	rm -rf .build

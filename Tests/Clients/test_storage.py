@@ -77,7 +77,7 @@ def test_a_bare_number_of_before_the_crash_skips_nothing(start, client):
 
 def test_acknowledged_messages_do_not_come_again(start, client):
     one = start()
-    socket, _ = phoenix.join(one.ws, client, ack=True)
+    socket, _ = phoenix.join(one.ws, client, {"ack": True})
     one.api.publish_numbers(10, client_id=client)
     assert socket.numbers(10) == list(range(10))
     socket.ok("ack", {"sequence": 6})
