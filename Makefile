@@ -3,7 +3,7 @@
 SWIFT_RELEASE = swift build -c release --static-swift-stdlib --product mcp-gateway
 GATEWAY = .build/release/mcp-gateway
 
-.PHONY: run build test unit clients lint soak fuzz bench bench-compression bench-reconnect connections clean packages help
+.PHONY: run build test unit clients lint soak fuzz bench bench-compression bench-reconnect connections durable clean packages help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 20
@@ -35,8 +35,13 @@ lint: ## format, import rules
 	swift format lint --strict --recursive Sources Tests Fuzz/Targets Fuzz/Driver Package.swift
 	Scripts/check-imports
 
-soak: build ## Autobahn|Testsuite, all 517 cases: ten minutes and more
+soak: build ## Autobahn|Testsuite, 200 kills under load, a million messages through the store
 	Tests/Autobahn/run
+	@Scripts/packages build clients
+	swift build --build-tests
+	Tests/Clients/run --collect-only -qq >/dev/null
+	.build/clients-venv/bin/python Tests/Soak/kill --runs 200
+	MCP_STORE_MESSAGES=1000000 swift test --skip-build --filter SizeTests
 
 fuzz: ## libFuzzer on what reads strangers' bytes; SECONDS=600 each, TARGET="frames json" for some
 	@Scripts/packages build
@@ -57,6 +62,10 @@ bench-reconnect: build ## 10,000 clients come back after a restart
 connections: build ## 19,000 connections on one process
 	@Scripts/packages bench
 	Benchmarks/connections-19000
+
+durable: build ## durable publishes beside bare SQLite
+	@Scripts/packages bench
+	Benchmarks/durable
 
 clean:
 	rm -rf .build

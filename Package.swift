@@ -19,6 +19,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
     ],
     targets: [
         // Pure values: no I/O, no clock, no lock. Scripts/check-imports proves it.
@@ -39,12 +40,14 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ]),
         .target(name: "GatewayConfiguration", dependencies: [.product(name: "Yams", package: "Yams")]),
+        .target(name: "GatewayStore", dependencies: ["GatewayCore", .product(name: "NIOCore", package: "swift-nio")]),
 
         // Owners of sockets, locks and threads.
         .target(
             name: "GatewayServer",
             dependencies: [
-                "GatewayCore", "WireJSON", "Deflate", "WebSocketProtocol", "EventStream", "PhoenixProtocol",
+                "GatewayCore", "GatewayStore", "WireJSON", "Deflate", "WebSocketProtocol", "EventStream",
+                "PhoenixProtocol",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -79,6 +82,14 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(
+            name: "GatewayStoreSQLite",
+            dependencies: [
+                "GatewayCore", "GatewayStore",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ]),
+        .target(
             name: "GatewayHTTP",
             dependencies: [
                 "GatewayServer", "WireJSON",
@@ -90,7 +101,7 @@ let package = Package(
             name: "mcp-gateway",
             dependencies: [
                 "GatewayServer", "GatewayMCP", "GatewayHTTP", "DeliveryHistory", "GatewayConfiguration", "GatewayCore",
-                "WebSocketProtocol", "WireJSON",
+                "GatewayStore", "GatewayStoreSQLite", "WebSocketProtocol", "WireJSON",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -122,7 +133,16 @@ let package = Package(
             name: "holds-processes", dependencies: ["GatewayProcesses"], path: "Tests/Programs/holds-processes"),
         .testTarget(
             name: "GatewayProcessesTests", dependencies: ["GatewayProcesses", "GatewayCore", "holds-processes"]),
-        .testTarget(name: "GatewayServerTests", dependencies: ["GatewayServer", "GatewayCore", "Deflate", "CZlib"]),
+        .testTarget(
+            name: "GatewayStoreTests",
+            dependencies: [
+                "GatewayStore", "GatewayStoreSQLite", "GatewayCore",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ]),
+        .testTarget(
+            name: "GatewayServerTests",
+            dependencies: ["GatewayServer", "GatewayCore", "GatewayStore", "Deflate", "CZlib"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayStore
 import Logging
 import NIOCore
 import NIOPosix
@@ -13,6 +14,8 @@ public final class Gateway: Sendable {
     let topics: TopicRegistry
     let operations: OperationsLog
     let ledger: IdempotencyLedger
+    /// Where durable messages are kept beyond the process; `nil` if they end with it.
+    let storage: MessageStorage?
     let admission: Admission
     let originPolicy: OriginPolicy
     let peers: PeerPolicy
@@ -40,22 +43,31 @@ public final class Gateway: Sendable {
         public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
     }
 
-    public init(settings: GatewaySettings, logger: Logger) {
+    /// - Parameter store: keeps durable messages beyond the process; `nil` lets them end with it.
+    public init(settings: GatewaySettings, store: (any MessageStore)? = nil, logger: Logger) {
         self.settings = settings
         self.logger = logger
         startedAt = Clock.now
         loopCount = settings.eventLoops > 0 ? settings.eventLoops : max(1, System.coreCount - 1)
         group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
-        directory = SessionDirectory(limit: settings.maxSessions)
         topics = TopicRegistry()
-        ledger = IdempotencyLedger(window: settings.idempotencyWindow, limit: settings.maxRememberedIDs)
+        let ledger = IdempotencyLedger(window: settings.idempotencyWindow, limit: settings.maxRememberedIDs)
+        let inboxList = OnceList<WakeInbox>()
+        let storage = store.map { store in
+            MessageStorage(store, settings: settings, ledger: ledger, logger: logger) { loop, answers in
+                inboxList.items[loop].post(answers)
+            }
+        }
+        self.ledger = ledger
+        self.inboxList = inboxList
+        self.storage = storage
+        directory = SessionDirectory(limit: settings.maxSessions, storage: storage)
         operations = OperationsLog(settings, now: startedAt)
         admission = Admission(settings)
         originPolicy = OriginPolicy(
             allowed: settings.allowedOrigins, hosts: settings.hosts, publicHost: settings.publicHost)
         peers = PeerPolicy(trusted: settings.trustedProxies)
         longPollTokens = LongPollTokens(secret: settings.secretKeyBase)
-        inboxList = OnceList()
     }
 
     var sessionLimits: SessionLimits { settings.session }
@@ -75,7 +87,8 @@ public final class Gateway: Sendable {
     // MARK: - Start and stop
 
     /// Opens the listeners.
-    /// - Throws: `ListenError` if a port cannot be bound, `CertificateError` if a certificate cannot be used.
+    /// - Throws: `ListenError` if a port cannot be bound, `CertificateError` if a certificate cannot be used, `StoreError` if
+    ///   the storage cannot be opened.
     /// - Parameters:
     ///   - responder: answers what is on no hot path.
     ///   - provider: answers on the event loops themselves.
@@ -83,6 +96,7 @@ public final class Gateway: Sendable {
         // Before anything else: a certificate that cannot be used is the operator's to mend.
         let loaded = try settings.tls.map { service, tls throws(CertificateError) in try TLSIdentity(service, tls) }
         identities.withLock { $0 = loaded }
+        try await storage?.open()
         api.withLock { $0 = responder }
         var states: [NIOLoopBound<LoopState>] = []
         var inboxes: [WakeInbox] = []
@@ -168,6 +182,7 @@ public final class Gateway: Sendable {
         for state in states {
             try? await state.eventLoop.submit { state.value.stop() }.get()
         }
+        await storage?.close()
         try? await group.shutdownGracefully()
     }
 
@@ -194,6 +209,7 @@ public final class Gateway: Sendable {
                 for topic in topics { self.topics.reconcile(topic, handle) }
             }
             operations.expire(now: now)
+            storage?.tick(now: now)
         }
     }
 

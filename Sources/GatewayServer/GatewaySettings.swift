@@ -99,12 +99,29 @@ public struct GatewaySettings: Sendable {
     public var maxOperations = 10_000
     public var maxOperationBytes = 64 << 20
     public var maxOperationAge = Instant.Span.seconds(3600)
+    public var storage = StorageSettings()
     /// The name under which clients reach the gateway, when it differs from its address.
     public var publicHost: String?
     public var nodeID = "node"
     /// Turns on `/mcp/echo` and `debug` events.
     public var debug = false
     public var logConnections = false
+
+    public init() {}
+}
+
+/// How durable messages are put into the store.
+public struct StorageSettings: Sendable {
+    /// Messages in one commit at the most.
+    public var batchSize = 1024
+    /// How long a commit waits for more messages; nothing by default, because a batch gathers behind the one before.
+    public var batchDelay = Instant.Span.milliseconds(0)
+    /// Bytes that may wait to be stored.
+    public var queueBytes = 64 << 20
+    /// After a failure: how long until writing is tried again.
+    public var retryInterval = Instant.Span.seconds(1)
+    /// Time between two rounds of housekeeping.
+    public var maintenanceInterval = Instant.Span.seconds(5)
 
     public init() {}
 }

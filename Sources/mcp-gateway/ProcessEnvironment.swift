@@ -26,6 +26,11 @@ enum DescriptorLimit {
     }
 }
 
+/// A file that reaches the process's limit on file sizes is as good as a full disk: an error, not an end.
+enum FileSizeSignal {
+    static func ignore() { _ = signal(SIGXFSZ, SIG_IGN) }
+}
+
 enum Terminal {
     static var isStandardError: Bool { isatty(2) == 1 }
 }

@@ -4,6 +4,7 @@ import GatewayCore
 import GatewayHTTP
 import GatewayMCP
 import GatewayServer
+import GatewayStore
 import Logging
 import NIOCore
 import UnixSignals
@@ -42,8 +43,10 @@ struct Serve: AsyncParsableCommand {
         let logger = Logger(label: "gateway")
         for notice in loaded.notices { logger.notice("configuration", metadata: ["notice": "\(notice)"]) }
         DescriptorLimit.raise(logger)
+        FileSizeSignal.ignore()
 
-        let gateway = Gateway(settings: GatewaySettings(configuration), logger: logger)
+        let gateway = Gateway(
+            settings: GatewaySettings(configuration), store: configuration.storage.makeStore(), logger: logger)
         let mcp = MCPDirectory(
             settings: try MCPSettings(configuration, environment: ProcessInfo.processInfo.environment),
             logger: Logger(label: "mcp"))
@@ -64,7 +67,8 @@ struct Serve: AsyncParsableCommand {
                 api: GatewayAPI(gateway: gateway, logger: logger), endpoints: mcp)
         } catch {
             await gateway.stop()
-            throw CommandFailure("\(error)", code: 1)
+            let place = error is StoreError ? "storage \(configuration.storage.path): " : ""
+            throw CommandFailure("\(place)\(error)", code: 1)
         }
         announce(gateway)
 

@@ -1,6 +1,8 @@
 import GatewayConfiguration
 import GatewayCore
 import GatewayServer
+import GatewayStore
+import GatewayStoreSQLite
 import WebSocketProtocol
 
 /// From what the operator wrote to what the server is told. No logic: names on the left, names on the right.
@@ -96,10 +98,30 @@ extension GatewaySettings {
         maxOperations = configuration.operations.logMessages
         maxOperationBytes = configuration.operations.logBytes
         maxOperationAge = Instant.Span(configuration.operations.maxAge)
+        storage.batchSize = configuration.storage.batchSize
+        storage.batchDelay = Instant.Span(configuration.storage.batchDelay)
+        storage.queueBytes = configuration.storage.queueBytes
+        storage.retryInterval = Instant.Span(configuration.storage.retryInterval)
+        storage.maintenanceInterval = Instant.Span(configuration.storage.maintenanceInterval)
         publicHost = configuration.listen.publicHost
         nodeID = configuration.cluster.nodeID
         debug = configuration.debug
         logConnections = configuration.logConnections || configuration.debug
+    }
+}
+
+extension GatewayConfiguration.Storage {
+    /// What keeps durable messages; `nil` if they end with the process.
+    func makeStore() -> (any MessageStore)? {
+        switch engine {
+        case .memory: return nil
+        case .sqlite:
+            var options = SQLiteStore.Options(path: path)
+            options.synchronous = synchronous == .full ? .full : .normal
+            options.onDamage = onDamage == .refuse ? .refuse : .setAside
+            options.lockTimeout = Instant.Span(lockTimeout)
+            return SQLiteStore(options)
+        }
     }
 }
 

@@ -103,7 +103,7 @@ import Testing
             "gateway.yaml:2: log.level: expected one of trace, debug, info, notice, warning, error, found `waring` "
                 + "(did you mean warning?)"
         ),
-        ("storage:\n  engine: redis", "gateway.yaml:2: storage.engine: expected `memory`, found `redis`"),
+        ("storage:\n  engine: redis", "gateway.yaml:2: storage.engine: expected one of memory, sqlite, found `redis`"),
         (
             "cluster:\n  node_id: a b",
             "gateway.yaml:2: cluster.node_id: expected 1 to 64 characters of A-Z a-z 0-9 . _ -, found `a b`"

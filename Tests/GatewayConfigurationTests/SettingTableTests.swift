@@ -79,6 +79,8 @@ import Testing
             "security.allow_anonymous": "true", "security.secret_key_base": "a long secret",
             "debug": "true", "log_connections": "true",
             "mcpServers": "{a: {command: b}}", "mcp.demo": "false", "mcp.prefix": "never",
+            "storage.engine": "memory", "storage.synchronous": "full", "storage.on_damage": "refuse",
+            "storage.batch_delay": "2ms",
             "listen.trusted_proxies": "10.0.0.0/8", "listen.proxy_protocol": "true", "listen.force_ssl": "true",
             "tls.http2": "false", "tls.minimum_version": "1.3", "tls.client_certificate": "require",
             "transports.http.tls.enabled": "false", "transports.http_sse.tls.enabled": "false",
@@ -94,7 +96,7 @@ import Testing
             "transports.websocket.tls.certificate": "transports.websocket.tls.key: k",
         ]
         var seen: [GatewayConfiguration] = []
-        for setting in settings where !["storage.engine", "production"].contains(setting.key) {
+        for setting in settings where setting.key != "production" {
             let sample = samples[setting.key] ?? (setting.expectation.hasPrefix("a duration") ? "20s" : "250")
             let value =
                 [
@@ -104,6 +106,7 @@ import Testing
                     "mcp.log_bytes": "2KiB", "mcp.max_unsent_bytes": "2KiB", "mcp.max_result_bytes": "2KiB",
                     "transports.websocket.longpoll.window": "11s",
                     "transports.websocket.longpoll.buffer_bytes": "2KiB",
+                    "storage.queue_bytes": "2KiB",
                     "session.max_unsent_bytes": "2KiB", "transports.websocket.max_message_size": "2MiB",
                 ][setting.key] ?? sample
             let changed = try load("\(setting.key): \(value)\n\(companions[setting.key] ?? "")").configuration

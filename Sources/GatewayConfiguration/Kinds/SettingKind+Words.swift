@@ -29,7 +29,7 @@ extension SettingKind where Value == String {
     /// The path of a file.
     static var path: SettingKind {
         .scalar(
-            "a path", parse: { $0.text.isEmpty || $0.text.contains("\0") ? nil : $0.text },
+            "a path", parse: { $0.text.isEmpty || $0.text.hasSuffix("/") || $0.text.contains("\0") ? nil : $0.text },
             show: { ShownValue(string: $0) })
     }
 

@@ -2,7 +2,7 @@ extension SettingTable {
     /// Every setting of the gateway, in the order in which it is documented and printed. A new setting is a row here
     /// and a property of `GatewayConfiguration`, whose initial value is the default.
     static let gateway = SettingTable(
-        listen + http + httpTLS + httpSSE + httpSSETLS + webSocket + longPoll + webSocketTLS + tls + session + protection + routing
+        listen + http + httpTLS + httpSSE + httpSSETLS + webSocket + longPoll + webSocketTLS + tls + session + storage + protection + routing
             + mcp + operation, foreign: .gateway)
 
     private static let connections = SettingKind<Int>.integer(1...1_000_000)
@@ -220,8 +220,34 @@ extension SettingTable {
             "How long an operation is kept"),
     ]
 
+    private static let storage: [Setting] = [
+        Setting("storage.engine", \.storage.engine, .word, "Where durable messages are kept"),
+        Setting("storage.path", \.storage.path, .path, "The SQLite file; its directory is made if it is missing"),
+        Setting(
+            "storage.synchronous", \.storage.synchronous, .word,
+            "normal survives the end of the process, full the loss of power too"),
+        Setting(
+            "storage.on_damage", \.storage.onDamage, .word,
+            "A damaged file is set aside and a new one begun, or the start is refused"),
+        Setting("storage.batch_size", \.storage.batchSize, .integer(1...100_000), "Messages in one commit"),
+        Setting(
+            "storage.batch_delay", \.storage.batchDelay, .duration(.zero ... .seconds(1)),
+            "How long a commit waits for more messages; 0 commits at once when idle"),
+        Setting(
+            "storage.queue_bytes", \.storage.queueBytes, .size(1_024...(1 << 34)),
+            "Bytes that may wait to be stored; beyond it durable messages are refused"),
+        Setting(
+            "storage.lock_timeout", \.storage.lockTimeout, .duration(.zero ... .seconds(60)),
+            "How long a commit waits for a file that another process holds"),
+        Setting(
+            "storage.retry_interval", \.storage.retryInterval, interval,
+            "After a failure: how long until writing is tried again"),
+        Setting(
+            "storage.maintenance_interval", \.storage.maintenanceInterval, interval,
+            "Time between two rounds of housekeeping"),
+    ]
+
     private static let protection: [Setting] = [
-        Setting("storage.engine", \.storage.engine, .word, "Where messages are kept"),
         Setting(
             "rate_limiting.default_limit", \.rateLimiting.defaultLimit, .integer(1...1_000_000),
             "Messages that a client may send at once", variables: ["MCP_RATE_LIMIT_PER_CLIENT", "MCP_RATE_LIMIT"]),

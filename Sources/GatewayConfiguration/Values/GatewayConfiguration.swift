@@ -106,10 +106,46 @@ extension GatewayConfiguration {
         public enum Engine: String, Sendable, CaseIterable {
             /// In this process; gone when it ends.
             case memory
+            /// In one SQLite file.
+            case sqlite
+        }
+
+        /// What a commit waits for.
+        public enum Synchronous: String, Sendable, CaseIterable {
+            /// Nothing beyond the kernel: survives the end of the process.
+            case normal
+            /// The disk: survives the loss of power too.
+            case full
+        }
+
+        /// What to do with a damaged file.
+        public enum DamagePolicy: String, Sendable, CaseIterable {
+            /// Rename it and begin a new one.
+            case setAside = "set_aside"
+            /// Do not start.
+            case refuse
         }
 
         /// The way in use.
-        public var engine: Engine = .memory
+        public var engine: Engine = .sqlite
+        /// The SQLite file.
+        public var path = "data/gateway.db"
+        /// What a commit waits for.
+        public var synchronous: Synchronous = .normal
+        /// What to do with a damaged file.
+        public var onDamage: DamagePolicy = .setAside
+        /// Messages in one commit.
+        public var batchSize = 1024
+        /// How long a commit waits for more messages.
+        public var batchDelay: Duration = .zero
+        /// Bytes that may wait to be stored.
+        public var queueBytes = 64 << 20
+        /// How long a commit waits for a file that another process holds.
+        public var lockTimeout: Duration = .seconds(1)
+        /// After a failure: how long until writing is tried again.
+        public var retryInterval: Duration = .seconds(1)
+        /// Time between two rounds of housekeeping.
+        public var maintenanceInterval: Duration = .seconds(5)
 
         /// The defaults.
         public init() {}

@@ -75,3 +75,20 @@ public final class Message: Sendable {
         }
     }
 }
+
+extension Message {
+    /// What stands in a log where a message has been taken out: its place is told as a gap.
+    public static func hole(reason: String) -> Message {
+        Message(
+            tail: ByteBuffer(), idOffset: 0, idLength: 0, topic: nil, event: reason, priority: .normal,
+            isDurable: false, acceptedAt: .zero, expiresAt: .zero)
+    }
+
+    /// Why there is no message in this place; `nil` if there is one.
+    public var holeReason: String? { tail.readableBytes == 0 ? event : nil }
+
+    /// The reason of a gap where a message could not be stored, so that its sender has been refused.
+    public static let notStoredReason = "not_stored"
+    /// The reason of a gap where a stored message has come back damaged.
+    public static let damagedReason = "damaged"
+}

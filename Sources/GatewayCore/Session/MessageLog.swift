@@ -25,6 +25,12 @@ struct MessageLog: Sendable {
         return sequence
     }
 
+    /// Puts another message in the place of one that is here.
+    mutating func replace(_ sequence: Int, with message: Message) {
+        bytes += message.cost - entries[sequence - oldest].cost
+        entries[sequence - oldest] = message
+    }
+
     mutating func removeFirst() {
         bytes -= entries.removeFirst().cost
         oldest += 1

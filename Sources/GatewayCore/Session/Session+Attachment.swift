@@ -180,6 +180,8 @@ extension Session {
             guard id.epoch == epoch else { return (oldestUnacknowledged, .epoch) }
             wanted = next(after: id.sequence)
         case .afterSequence(let sequence):
+            // A number without an epoch that comes first after a crash was counted in the log before.
+            guard restored == 0 || connectionsSoFar > 0 else { return (oldestUnacknowledged, .epoch) }
             wanted = next(after: sequence)
         case .foreign:
             return (oldestUnacknowledged, .epoch)

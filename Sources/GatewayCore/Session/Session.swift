@@ -44,6 +44,12 @@ public struct Session: Sendable {
     public var lastActivity: Instant
     /// When the oldest present connection came.
     public internal(set) var connectedSince: Instant?
+    /// Every durable message of this log stands before this.
+    public internal(set) var durableEnd = 0
+    /// What is stored of messages before this may be deleted, and its owner has been told so.
+    var released = 0
+    /// Messages that an earlier process has left; the log begins with them.
+    public internal(set) var restored = 0
 
     struct GraceMark: Sendable {
         var sequence: Int
@@ -99,6 +105,7 @@ public struct Session: Sendable {
             return .full
         }
         let sequence = log.append(message)
+        if message.isDurable { durableEnd = sequence + 1 }
         if let wanted = message.transport { prefer(wanted, now: now, wakes: &wakes) }
         var deliveredBy: Transport?
         for index in cursors.indices where cursors[index].delivers {

@@ -122,6 +122,18 @@ final class ChannelCarrier: LoopMember, ChannelInboundHandler {
         finishEvent(drains: false)
     }
 
+    override func answered(_ address: ReplyAddress, _ answer: StoredAnswer) {
+        engine.waitingAnswers.append((address, answer))
+    }
+
+    override func sendAnswers() {
+        let answers = engine.waitingAnswers
+        engine.waitingAnswers = []
+        guard !isFinished, engine.verdict == .open else { return }
+        for (address, answer) in answers { engine.write(answer, to: address) }
+        finishEvent(drains: false)
+    }
+
     private var gateway: Gateway { loop.gateway }
 
     /// Drains if asked to, sends what was written, and lets the woken know.

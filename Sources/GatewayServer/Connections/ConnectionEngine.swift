@@ -39,6 +39,8 @@ class ConnectionEngine {
     var address: SocketAddress?
     /// Whether that address was counted for it, which a proxy's is not.
     var isAddressCounted = false
+    /// Answers to the peer's messages that the present event has brought.
+    var waitingAnswers: [(ReplyAddress, StoredAnswer)] = []
     /// When the connection became a cursor.
     private var attachedAt = Instant.zero
 
@@ -132,6 +134,9 @@ class ConnectionEngine {
     /// Writes an event of the gateway that has no place in the log.
     func write(event: String, data: [UInt8], sequence: Int) {}
 
+    /// Answers a message of the peer that had to be stored.
+    func write(_ answer: StoredAnswer, to address: ReplyAddress) {}
+
     /// Tells of a range of messages that will not come.
     func writeGap(from: Int, to: Int, reason: String) {}
 
@@ -161,7 +166,8 @@ class ConnectionEngine {
         var latency: Int64 = 0
         for delivery in loop.batch {
             if delivery.isExpired {
-                writeGap(from: delivery.sequence, to: delivery.sequence, reason: "expired")
+                writeGap(
+                    from: delivery.sequence, to: delivery.sequence, reason: delivery.message.holeReason ?? "expired")
             } else {
                 write(delivery.message, sequence: delivery.sequence)
                 // Waiting for an absent client is no latency of the gateway.
@@ -246,10 +252,11 @@ class ConnectionEngine {
                 let attachment = session.attach(request, limits: limits, now: now, wakes: &loop.context.wakes)
                 outcome = (attachment, 0..<0)
             }
+            releaseDone(handle, &session)
             // It asks for what is there right after this.
             return .success(Place(handle: handle, outcome: outcome, epoch: session.epoch))
         }
-        guard let place = try result?.get() else { throw .tooManySessions }
+        guard let place = try result?.get() else { throw gateway.directory.refusal(client) }
         let (handle, outcome) = (place.handle, place.outcome)
         take(handle, place.epoch, outcome.attachment)
         for topic in outcome.attachment.abandonedTopics { gateway.topics.reconcile(topic, handle) }
@@ -258,6 +265,12 @@ class ConnectionEngine {
             loop.schedule(member, at: now + Session.handoverPatience)
         }
         return outcome
+    }
+
+    /// Lets go what the store holds of messages that are done.
+    final func releaseDone(_ handle: SessionHandle, _ session: inout Session) {
+        guard let storage = gateway.storage, handle.life > 0 else { return }
+        if let done = session.takeReleasable(limits: gateway.sessionLimits) { storage.release(handle, done) }
     }
 
     /// Stops being a cursor.

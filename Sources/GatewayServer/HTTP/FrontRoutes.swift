@@ -15,6 +15,8 @@ struct FrontRequest {
     let remoteAddress: SocketAddress?
     /// Whether it was encrypted on its way.
     var isSecure = false
+    /// Who gives an answer that has to wait, on which event loop.
+    var front: NIOLoopBound<HTTPFront>?
 
     /// The client id of the query, or of the header.
     var clientIDText: String? { target["client_id"] ?? head.headers.first(name: "x-client-id") }
@@ -24,6 +26,8 @@ struct FrontRequest {
 enum FrontDecision {
     /// It is answered at once.
     case answer(APIResponse)
+    /// It is answered when what it brought is stored.
+    case later
     /// The API answers it; these headers are added.
     case api(HTTPHeaders)
     /// It opens a stream.
@@ -89,13 +93,13 @@ extension Gateway {
                 return .stream(try echoSocket(request, loop), .webSocket)
             case "/mcp/messages" where request.service == .http:
                 try allow([.POST], request)
-                return .answer(try messages(request, loop).adding(cors))
+                return try messages(request, cors, loop)
             case "/mcp/events" where request.service == .http:
                 try allow([.GET], request)
                 return .stream(try operationStream(request, cors, loop), .eventStream)
             case "/mcp/push" where request.service != .webSocket:
                 try allow([.POST], request)
-                return .answer(try push(request, loop).adding(cors))
+                return try push(request, cors, loop)
             case "/health":
                 try allow([.GET, .HEAD], request)
                 return .answer(.json(.ok, JSONWriter.object { $0.member("status", "ok") }))
@@ -199,6 +203,8 @@ extension Gateway {
             }
         } else if directory.isFull {
             throw .tooManySessions
+        } else if storage != nil, directory.findOrBegin(client, now: loop.now) == nil {
+            throw directory.refusal(client)
         }
         return EventStreamEngine(stream, loop: loop)
     }
@@ -304,32 +310,42 @@ extension Gateway {
     }
 
     /// `POST /mcp/messages`
-    private func messages(_ request: FrontRequest, _ loop: LoopState) throws(Problem) -> APIResponse {
+    private func messages(
+        _ request: FrontRequest, _ cors: HTTPHeaders, _ loop: LoopState
+    ) throws(Problem) -> FrontDecision {
         try requireJSON(request)
-        let result = request.body.withUnsafeReadableBytes { bytes -> Swift.Result<PublishOutcome, Problem> in
+        let result = request.body.withUnsafeReadableBytes { bytes -> Swift.Result<[UInt8]?, Problem> in
             Swift.Result { () throws(Problem) in
                 let parsed = try PublishRequest(bytes, maxDepth: settings.maxJSONDepth)
-                return try publish(parsed, &loop.context)
+                return try publish(parsed, &loop.context, later: later(request, cors, loop))
             }
         }
-        return .json(.accepted, try result.get().json)
+        guard let body = try result.get() else { return .later }
+        return .answer(APIResponse.json(.accepted, body).adding(cors))
+    }
+
+    private func later(_ request: FrontRequest, _ headers: HTTPHeaders, _ loop: LoopState) -> AnswerLater {
+        guard let front = request.front else { preconditionFailure("A request that stores has a connection") }
+        return .request(front, headers, loop: loop.index)
     }
 
     /// `POST /mcp/push`: the way up for clients of event streams.
-    private func push(_ request: FrontRequest, _ loop: LoopState) throws(Problem) -> APIResponse {
+    private func push(
+        _ request: FrontRequest, _ cors: HTTPHeaders, _ loop: LoopState
+    ) throws(Problem) -> FrontDecision {
         try requireJSON(request)
-        let result = request.body.withUnsafeReadableBytes { bytes -> Swift.Result<APIResponse, Problem> in
+        let result = request.body.withUnsafeReadableBytes { bytes -> Swift.Result<FrontDecision, Problem> in
             Swift.Result { () throws(Problem) in
                 let parsed = try PublishRequest(bytes, maxDepth: settings.maxJSONDepth)
-                return try push(parsed, request, loop)
+                return try push(parsed, request, cors, loop)
             }
         }
         return try result.get()
     }
 
     private func push(
-        _ parsed: PublishRequest, _ request: FrontRequest, _ loop: LoopState
-    ) throws(Problem) -> APIResponse {
+        _ parsed: PublishRequest, _ request: FrontRequest, _ cors: HTTPHeaders, _ loop: LoopState
+    ) throws(Problem) -> FrontDecision {
         guard let text = parsed.clientID ?? request.clientIDText, !text.isEmpty else { throw .clientIDRequired }
         guard let client = ClientID(text) else { throw .invalidClientID }
         let now = loop.now
@@ -338,12 +354,15 @@ extension Gateway {
             session.lastActivity = now
             return (handle, settings.rateLimit.admit(&session.rateUsage, now: now), session.rateUsage)
         }
-        guard let (handle, decision, usage) = admitted else { throw .tooManySessions }
+        guard let (handle, decision, usage) = admitted else { throw directory.refusal(client) }
+        var headers = rateHeaders(usage, now)
+        headers.add(contentsOf: cors)
         if case .refused(let wait) = decision {
-            return APIResponse.problem(.rateLimited(retryAfter: wait.roundedUpSeconds)).adding(rateHeaders(usage, now))
+            return .answer(.problem(.rateLimited(retryAfter: wait.roundedUpSeconds)).adding(headers))
         }
-        let accepted = try accept(parsed, from: handle, &loop.context)
-        return APIResponse.json(.accepted, accepted.json).adding(rateHeaders(usage, now))
+        let accepted = try accept(parsed, from: handle, &loop.context, later: later(request, headers, loop))
+        guard let accepted else { return .later }
+        return .answer(APIResponse.json(.accepted, accepted.json).adding(headers))
     }
 
     /// The state of a client's rate limit (contract §7).
@@ -358,7 +377,7 @@ extension Gateway {
 }
 
 extension APIResponse {
-    fileprivate func adding(_ headers: HTTPHeaders) -> APIResponse {
+    func adding(_ headers: HTTPHeaders) -> APIResponse {
         var copy = self
         copy.headers.add(contentsOf: headers)
         return copy

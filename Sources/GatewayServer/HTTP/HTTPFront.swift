@@ -28,6 +28,8 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     private var poll: LongPollCall?
     /// The most bytes that the present request's body may have.
     private var maxBody = 0
+    /// Whether the answer that is waited for is the connection's last.
+    private var closesAfterAnswer = false
     /// The request that an endpoint works on.
     private var exchange: Exchange?
     /// What is known of that request.
@@ -38,7 +40,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         case idle
         /// A request is arriving.
         case receiving
-        /// The API works on a request, or it waits for its turn.
+        /// The API works on a request, what it brought is being stored, or it waits for its turn.
         case answering
         /// The last answer has been given; what still comes is ignored.
         case ended
@@ -267,10 +269,15 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         let origin = gateway.peers.origin(of: head.headers, peer: arrival.address)
         let request = FrontRequest(
             head: head, target: RequestTarget(head.uri), body: body, service: service,
-            remoteAddress: origin.address, isSecure: origin.isSecure ?? (arrival.link != .plain))
+            remoteAddress: origin.address, isSecure: origin.isSecure ?? (arrival.link != .plain),
+            front: NIOLoopBound(self, eventLoop: context.eventLoop))
         switch gateway.route(request, loop) {
         case .answer(let response):
             respond(response, closing: closing, isHead: head.method == .HEAD)
+            loop.dispatchWakes(except: nil)
+        case .later:
+            phase = .answering
+            closesAfterAnswer = closing
             loop.dispatchWakes(except: nil)
         case .api(let extraHeaders):
             askAPI(request, extraHeaders, closing: closing, context)
@@ -360,6 +367,16 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
             let answer = response
             front.eventLoop.execute { front.value.finishAnswer(answer, closing: closing, isHead: isHead) }
         }
+    }
+
+    /// What the request brought is stored, or cannot be.
+    func finishStored(_ answer: StoredAnswer, _ headers: HTTPHeaders) {
+        let response: APIResponse =
+            switch answer {
+            case .success(let body): .json(.accepted, body)
+            case .failure(let problem): .problem(problem)
+            }
+        finishAnswer(response.adding(headers), closing: closesAfterAnswer, isHead: false)
     }
 
     private func finishAnswer(_ response: APIResponse, closing: Bool, isHead: Bool) {

@@ -9,7 +9,6 @@ final class LongPollCarrier: LoopMember {
 
     let session: LongPollToken.Session
     private let engine: LongPollEngine
-    /// Where the session's first request came from.
     /// The poll that waits.
     private var waiting: (number: UInt64, deadline: Instant, respond: Respond)?
     /// The last sign of the client.

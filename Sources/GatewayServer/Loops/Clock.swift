@@ -16,6 +16,13 @@ enum Clock {
         return Instant(nanoseconds: Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec))
     }
 
+    /// Lets the thread wait; not for event loops.
+    static func sleep(_ span: Instant.Span) {
+        var time = timespec(
+            tv_sec: Int(span.nanoseconds / 1_000_000_000), tv_nsec: Int(span.nanoseconds % 1_000_000_000))
+        nanosleep(&time, nil)
+    }
+
     static var wall: Timestamp {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)

@@ -22,6 +22,12 @@ class LoopMember {
 
     /// The gateway shuts down: say goodbye and close.
     func drain() {}
+
+    /// A message that the peer sent is stored, or cannot be. The answer is kept until `sendAnswers`.
+    func answered(_ address: ReplyAddress, _ answer: StoredAnswer) {}
+
+    /// All answers of the present event are there.
+    func sendAnswers() {}
 }
 
 /// What one event loop owns. Touched on that loop only, so that nothing in here needs a lock.
@@ -215,6 +221,23 @@ final class LoopState {
             context.wakes.removeAll(loop: loop)
         }
         return isCurrentWoken
+    }
+
+    /// Answers that had to wait for the storage. Those of one connection leave together.
+    func give(_ answers: [(AnswerLater, StoredAnswer)]) {
+        begin()
+        var members: [ObjectIdentifier: LoopMember] = [:]
+        for (later, answer) in answers {
+            switch later {
+            case .request(let front, let headers, _): front.value.finishStored(answer, headers)
+            case .push(let id, let address):
+                guard let member = member(id) else { continue }
+                member.answered(address, answer)
+                members[ObjectIdentifier(member)] = member
+            }
+        }
+        for member in members.values { member.sendAnswers() }
+        dispatchWakes(except: nil)
     }
 
     /// Wakes that other threads have posted.

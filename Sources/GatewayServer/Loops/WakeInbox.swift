@@ -18,6 +18,11 @@ final class WakeInbox: Sendable {
         receiver = NIOLoopBound(loop, eventLoop: eventLoop)
     }
 
+    /// Posts answers that senders wait for, from any thread.
+    func post(_ answers: [(AnswerLater, StoredAnswer)]) {
+        eventLoop.execute { [self] in receiver.value.give(answers) }
+    }
+
     /// Posts wakes from any thread.
     func post(_ ids: [ConnectionID]) {
         let mustSchedule = state.withLock { state in

@@ -1,5 +1,6 @@
 import DequeModule
 import GatewayCore
+import GatewayStore
 import Synchronization
 
 /// The ids that senders gave their messages lately, with the answers they got: the same id from the same sender is
@@ -9,12 +10,17 @@ final class IdempotencyLedger: Sendable {
     enum Answer: Sendable {
         case published(PublishOutcome)
         case accepted(id: String, operation: EventID?)
+        /// The answer's JSON text, from before a crash.
+        case recalled([UInt8])
+        /// Nothing yet: the message is being stored.
+        case storing
 
         /// About how many bytes it takes.
         var cost: Int {
             switch self {
             case .published(let outcome): 200 + outcome.results.count * 64
-            case .accepted: 200
+            case .accepted, .storing: 200
+            case .recalled(let body): 200 + body.count
             }
         }
     }
@@ -29,6 +35,24 @@ final class IdempotencyLedger: Sendable {
         /// Oldest first.
         var order = Deque<(key: Key, at: Instant, cost: Int)>()
         var bytes = 0
+        /// Who repeated an id whose message is being stored.
+        var waiters: [Key: [AnswerLater]] = [:]
+
+        mutating func remember(_ key: Key, _ answer: Answer, at time: Instant, perShard: Int) {
+            let cost = answer.cost + 2 * (key.sender.utf8.count + key.id.utf8.count)
+            while order.count >= perShard || bytes + cost > IdempotencyLedger.bytesPerShard, !order.isEmpty {
+                removeOldest()
+            }
+            answers[key] = answer
+            order.append((key, time, cost))
+            bytes += cost
+        }
+
+        mutating func forget(_ key: Key) {
+            answers[key] = nil
+            guard let index = order.lastIndex(where: { $0.key == key }) else { return }
+            bytes -= order.remove(at: index).cost
+        }
 
         mutating func removeOldest() {
             guard let oldest = order.popFirst() else { return }
@@ -64,23 +88,61 @@ final class IdempotencyLedger: Sendable {
         sender: String, id: String, now: Instant, _ publish: () throws(Problem) -> Answer
     ) throws(Problem) -> Answer {
         let key = Key(sender: sender, id: id)
-        let shard = shards[Int(UInt(bitPattern: key.hashValue) % UInt(Self.shardCount))]
+        let shard = shard(key)
         // Order of locks: this, then a topic's, then a session's.
         let result: Result<Answer, Problem> = shard.state.withLock { state in
             while let oldest = state.order.first, now - oldest.at >= window { state.removeOldest() }
             if let answer = state.answers[key] { return .success(answer) }
             return Result { () throws(Problem) in
                 let answer = try publish()
-                let cost = answer.cost + 2 * (sender.utf8.count + id.utf8.count)
-                while state.order.count >= perShard || state.bytes + cost > Self.bytesPerShard, !state.order.isEmpty {
-                    state.removeOldest()
-                }
-                state.answers[key] = answer
-                state.order.append((key, now, cost))
-                state.bytes += cost
+                state.remember(key, answer, at: now, perShard: perShard)
                 return answer
             }
         }
         return try result.get()
     }
+
+    /// The answer to an id that was being stored when it was repeated.
+    /// - Returns: `nil` if it is given later; `.storing` if the first message has been refused meanwhile.
+    func whenSettled(sender: String, id: String, _ later: AnswerLater) -> Answer? {
+        let key = Key(sender: sender, id: id)
+        return shard(key).state.withLock { state in
+            guard let answer = state.answers[key] else { return .storing }
+            guard case .storing = answer else { return answer }
+            state.waiters[key, default: []].append(later)
+            return nil
+        }
+    }
+
+    /// A message has been stored, or refused.
+    /// - Parameter answer: what its sender is told; `nil` for a refusal, which is not remembered.
+    /// - Returns: who else waits for the answer.
+    func settle(sender: String, id: String, _ answer: Answer?) -> [AnswerLater] {
+        let key = Key(sender: sender, id: id)
+        return shard(key).state.withLock { state in
+            if let answer {
+                // Unless it had to make room meanwhile.
+                if state.answers[key] != nil { state.answers[key] = answer }
+            } else {
+                state.forget(key)
+            }
+            return state.waiters.removeValue(forKey: key) ?? []
+        }
+    }
+
+    /// Takes over what an earlier process has told senders, oldest first.
+    func recall(_ answers: [RememberedAnswer], now: Instant, wallClock: Timestamp) {
+        for answer in answers {
+            let age = Instant.Span.milliseconds(max(0, wallClock.milliseconds - answer.at.milliseconds))
+            guard age < window else { continue }
+            let key = Key(sender: answer.sender, id: answer.messageID)
+            let time = Instant(nanoseconds: now.nanoseconds - age.nanoseconds)
+            shard(key).state.withLock { state in
+                if state.answers[key] != nil { state.forget(key) }
+                state.remember(key, .recalled(answer.body), at: time, perShard: perShard)
+            }
+        }
+    }
+
+    private func shard(_ key: Key) -> Shard { shards[Int(UInt(bitPattern: key.hashValue) % UInt(Self.shardCount))] }
 }

@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayStore
 import PhoenixProtocol
 import WireJSON
 
@@ -9,6 +10,12 @@ struct PublishContext {
     var now: Instant
     var wallClock: Timestamp
     var wakes: WakeSet
+    /// Places that the present message has got and that are to be stored.
+    var deliveries: [StoreWrite.Delivery] = []
+    /// The sessions of `deliveries`.
+    var sessions: [SessionHandle] = []
+    /// The message that they belong to.
+    var stored: Message?
 }
 
 /// A client's message that was taken.
@@ -17,12 +24,15 @@ enum Accepted {
     case new(Message, operation: EventID?)
     /// Its sender had given the same id before.
     case repeated(id: String, operation: EventID?)
+    /// Its sender had given the same id before a crash, and got this answer.
+    case recalled([UInt8])
 
     /// The answer: `{id, operation_id}`. What went to other clients is its own operation.
     var json: [UInt8] {
         switch self {
         case .new(let message, let operation): Self.json(message.id, operation)
         case .repeated(let id, let operation): Self.json(id, operation)
+        case .recalled(let body): body
         }
     }
 
@@ -54,6 +64,8 @@ struct PublishOutcome: Equatable, Sendable {
     var results: [Recipient] = []
 
     static let maxResults = 100
+
+    init(_ message: Message) { id = message.id }
 
     mutating func add(_ clientID: ClientID, _ result: Session.AppendResult) {
         let fate: Recipient.Fate
@@ -104,16 +116,99 @@ struct PublishOutcome: Equatable, Sendable {
 
 extension Gateway {
     /// Sends what a back end asked for (`POST /mcp/messages`).
-    func publish(_ request: PublishRequest, _ context: inout PublishContext) throws(Problem) -> PublishOutcome {
-        guard let id = request.id else { return try publishNew(request, &context) }
-        let answer = try ledger.once(sender: "", id: id, now: context.now) { () throws(Problem) in
-            .published(try publishNew(request, &context))
+    /// - Returns: the answer's JSON text; `nil` if it is given later, when the message is stored.
+    func publish(
+        _ request: PublishRequest, _ context: inout PublishContext, later: @autoclosure () -> AnswerLater
+    ) throws(Problem) -> [UInt8]? {
+        guard let id = request.id else {
+            let outcome = try publishNew(request, &context)
+            let body = outcome.json
+            guard !context.deliveries.isEmpty else { return body }
+            store(sender: "", id: nil, .published(outcome), body, &context, later())
+            return nil
         }
-        guard case .published(let outcome) = answer else { preconditionFailure("Back ends are their own sender") }
-        return outcome
+        var fresh: PublishOutcome?
+        let answer = try ledger.once(sender: "", id: id, now: context.now) { () throws(Problem) in
+            let outcome = try publishNew(request, &context)
+            fresh = outcome
+            return context.deliveries.isEmpty ? .published(outcome) : .storing
+        }
+        if let fresh {
+            let body = fresh.json
+            guard !context.deliveries.isEmpty else { return body }
+            store(sender: "", id: id, .published(fresh), body, &context, later())
+            return nil
+        }
+        switch try settled(answer, sender: "", id: id, later()) {
+        case .published(let outcome)?: return outcome.json
+        case .recalled(let body)?: return body
+        case nil: return nil
+        case .accepted?, .storing?: preconditionFailure("Back ends are their own sender")
+        }
     }
 
-    private func publishNew(
+    /// The answer to an id that has been here before.
+    /// - Returns: `nil` if it is given later.
+    private func settled(
+        _ answer: IdempotencyLedger.Answer, sender: String, id: String, _ later: AnswerLater
+    ) throws(Problem) -> IdempotencyLedger.Answer? {
+        guard case .storing = answer else { return answer }
+        let settled = ledger.whenSettled(sender: sender, id: id, later)
+        if case .storing? = settled { throw .notStored(StoreError(.failing, "")) }
+        return settled
+    }
+
+    /// Lets the writer store a message that has its places in the logs of its recipients.
+    private func store(
+        sender: String, id: String?, _ remembered: IdempotencyLedger.Answer, _ body: [UInt8],
+        _ context: inout PublishContext, _ later: AnswerLater
+    ) {
+        guard let storage, let message = context.stored else { return }
+        let accepted = context.wallClock
+        let age = min(settings.session.offlineAge, message.expiresAt - context.now)
+        let answer = id.map { id in
+            RememberedAnswer(
+                sender: sender, messageID: id, at: accepted,
+                until: Timestamp(milliseconds: accepted.milliseconds + settings.idempotencyWindow.milliseconds),
+                body: body)
+        }
+        let write = StoreWrite(
+            message: message, acceptedAt: accepted,
+            expiresAt: Timestamp(milliseconds: accepted.milliseconds + age.milliseconds),
+            deliveries: context.deliveries, answer: answer)
+        let sessions = context.sessions
+        context.deliveries = []
+        context.stored = nil
+        context.sessions = []
+        storage.submit(
+            PendingWrite(
+                write: write, sessions: sessions, sender: sender, id: id, remembered: remembered, body: body,
+                later: later))
+    }
+
+    /// Refuses a message that would have to be stored and cannot be.
+    private func requireStorage(_ message: Message) throws(Problem) {
+        if message.isDurable, let problem = storage?.refusal() { throw problem }
+    }
+
+    /// Notes that a place in a log is to be stored.
+    private func note(
+        _ message: Message, _ handle: SessionHandle, _ result: Session.AppendResult, _ context: inout PublishContext
+    ) {
+        guard message.isDurable, storage != nil else { return }
+        switch result {
+        case .delivered(let sequence, _), .queued(let sequence):
+            context.deliveries.append(
+                StoreWrite.Delivery(
+                    client: handle.clientID, place: StorePlace(life: handle.life, sequence: sequence)))
+            context.sessions.append(handle)
+            context.stored = message
+        case .full: break
+        }
+    }
+
+    /// Sends a back end's message, however often its id has been here.
+    func publishNew(
         _ request: PublishRequest, _ context: inout PublishContext
     ) throws(Problem) -> PublishOutcome {
         guard let data = request.data else { throw .missingFields }
@@ -126,11 +221,13 @@ extension Gateway {
         }
         if let topic = request.topic {
             let message = encode(request, data: data, topic: topic, from: nil, isDurable: false, &context)
+            try requireStorage(message)
             return send(message, toTopic: topic, &context)
         }
         if request.isBroadcast {
             let message = encode(request, data: data, topic: nil, from: nil, isDurable: false, &context)
-            var outcome = PublishOutcome(id: message.id)
+            try requireStorage(message)
+            var outcome = PublishOutcome(message)
             directory.forEach { append(message, to: $0, &outcome, &context) }
             return outcome
         }
@@ -141,7 +238,8 @@ extension Gateway {
             if seen.insert(id).inserted { recipients.append(id) }
         }
         let message = encode(request, data: data, topic: nil, from: nil, isDurable: true, &context)
-        var outcome = PublishOutcome(id: message.id)
+        try requireStorage(message)
+        var outcome = PublishOutcome(message)
         for recipient in recipients {
             do throws(Problem) {
                 try send(message, to: recipient, &outcome, &context)
@@ -156,24 +254,40 @@ extension Gateway {
     }
 
     /// Takes a message from a client and lets it go where it belongs (contract §10).
+    /// - Returns: `nil` if the answer is given later, when the message is stored.
     func accept(
-        _ request: PublishRequest, from sender: SessionHandle, channel: String? = nil, _ context: inout PublishContext
-    ) throws(Problem) -> Accepted {
-        guard let id = request.id else { return try acceptNew(request, from: sender, channel: channel, &context) }
+        _ request: PublishRequest, from sender: SessionHandle, channel: String? = nil, _ context: inout PublishContext,
+        later: @autoclosure () -> AnswerLater
+    ) throws(Problem) -> Accepted? {
+        let name = sender.clientID.text
+        guard let id = request.id else {
+            let accepted = try acceptNew(request, from: sender, channel: channel, &context)
+            guard !context.deliveries.isEmpty, case .new(let message, _) = accepted else { return accepted }
+            store(
+                sender: name, id: nil, .accepted(id: message.id, operation: nil), accepted.json, &context,
+                later())
+            return nil
+        }
         var fresh: Accepted?
         let answer = try ledger.once(
-            sender: sender.clientID.text, id: id, now: context.now
+            sender: name, id: id, now: context.now
         ) { () throws(Problem) in
             let accepted = try acceptNew(request, from: sender, channel: channel, &context)
             fresh = accepted
             guard case .new(_, let operation) = accepted else { preconditionFailure("It is new") }
-            return .accepted(id: id, operation: operation)
+            return context.deliveries.isEmpty ? .accepted(id: id, operation: operation) : .storing
         }
-        if let fresh { return fresh }
-        guard case .accepted(let known, let operation) = answer else {
-            preconditionFailure("Clients are never the sender without a name")
+        if let fresh {
+            guard !context.deliveries.isEmpty else { return fresh }
+            store(sender: name, id: id, .accepted(id: id, operation: nil), fresh.json, &context, later())
+            return nil
         }
-        return .repeated(id: known, operation: operation)
+        switch try settled(answer, sender: name, id: id, later()) {
+        case .accepted(let known, let operation)?: return .repeated(id: known, operation: operation)
+        case .recalled(let body)?: return .recalled(body)
+        case nil: return nil
+        case .published?, .storing?: preconditionFailure("Clients are never the sender without a name")
+        }
     }
 
     private func acceptNew(
@@ -185,24 +299,27 @@ extension Gateway {
             guard let recipient = ClientID(to) else { throw .invalidMessage("to: \(Problem.invalidClientID.reason)") }
             guard request.topic == nil else { throw .invalidMessage("give either `to` or `topic`") }
             let message = encode(request, data: data, topic: nil, from: from, isDurable: true, &context)
-            var outcome = PublishOutcome(id: message.id)
+            try requireStorage(message)
+            var outcome = PublishOutcome(message)
             try send(message, to: recipient, &outcome, &context)
             if case .refused = outcome.results.first?.fate { throw .queueFull(recipient) }
             return .new(message, operation: nil)
         }
         if let topic = request.topic {
             let message = encode(request, data: data, topic: topic, from: from, isDurable: false, &context)
+            try requireStorage(message)
             _ = send(message, toTopic: topic, &context)
             return .new(message, operation: nil)
         }
         let name = JSONText.decode(request.bytes[type])
         switch handler(ofType: name, channel: channel) {
-        case .echo: return .new(echo(request, data: data, to: sender, &context), operation: nil)
+        case .echo: return .new(try echo(request, data: data, to: sender, &context), operation: nil)
         case .events:
             let message = encode(request, data: data, topic: nil, from: from, isDurable: true, &context)
             return .new(message, operation: try operations.append(message, &context))
         case .topic(let topic):
             let message = encode(request, data: data, topic: topic, from: from, isDurable: false, &context)
+            try requireStorage(message)
             _ = send(message, toTopic: topic, &context)
             return .new(message, operation: nil)
         }
@@ -218,12 +335,14 @@ extension Gateway {
 
     private func echo(
         _ request: PublishRequest, data: JSONSpan, to sender: SessionHandle, _ context: inout PublishContext
-    ) -> Message {
+    ) throws(Problem) -> Message {
         let message = encode(
             request, data: data, topic: nil, from: sender.clientID.text, isDurable: false, &context)
-        _ = sender.session.withLock {
+        try requireStorage(message)
+        let result = sender.session.withLock {
             $0.append(message, limits: settings.session, now: context.now, wakes: &context.wakes)
         }
+        note(message, sender, result, &context)
         return message
     }
 
@@ -247,7 +366,7 @@ extension Gateway {
     }
 
     private func send(_ message: Message, toTopic topic: String, _ context: inout PublishContext) -> PublishOutcome {
-        var outcome = PublishOutcome(id: message.id)
+        var outcome = PublishOutcome(message)
         topics.withMembers(topic) { members in
             outcome.results.reserveCapacity(min(members.count, PublishOutcome.maxResults))
             for handle in members { append(message, to: handle, &outcome, &context) }
@@ -263,10 +382,11 @@ extension Gateway {
             if let handle = directory.find(recipient) { append(message, to: handle, &outcome, &context) }
             return
         }
-        let result = directory.withSession(recipient, now: context.now) { _, session in
-            session.append(message, limits: settings.session, now: context.now, wakes: &context.wakes)
+        let appended = directory.withSession(recipient, now: context.now) { handle, session in
+            (handle, session.append(message, limits: settings.session, now: context.now, wakes: &context.wakes))
         }
-        guard let result else { throw .tooManySessions }
+        guard let (handle, result) = appended else { throw directory.refusal(recipient) }
+        note(message, handle, result, &context)
         outcome.add(recipient, result)
     }
 
@@ -276,6 +396,7 @@ extension Gateway {
         let result = handle.session.withLock {
             $0.append(message, limits: settings.session, now: context.now, wakes: &context.wakes)
         }
+        note(message, handle, result, &context)
         outcome.add(handle.clientID, result)
     }
 }

@@ -13,9 +13,13 @@ final class SessionDirectory: Sendable {
         let sessions = Mutex<[ClientID: SessionHandle]>([:])
     }
 
+    /// What knows the messages that earlier processes have left.
+    private let storage: MessageStorage?
+
     /// - Parameter limit: sessions at the most.
-    init(limit: Int) {
+    init(limit: Int, storage: MessageStorage? = nil) {
         self.limit = limit
+        self.storage = storage
         shards = (0..<Self.shardCount).map { _ in Shard() }
         identifiers = Mutex(IdentifierSource())
     }
@@ -30,7 +34,8 @@ final class SessionDirectory: Sendable {
     }
 
     /// The client's session, begun if there is none.
-    /// - Returns: `nil` if there are as many sessions as there may be.
+    /// - Returns: `nil` if there are as many sessions as there may be, or if what is stored for the client cannot be
+    ///   read; `refusal` says which.
     func findOrBegin(_ id: ClientID, now: Instant) -> SessionHandle? {
         shard(id).sessions.withLock { sessions in
             if let handle = sessions[id] { return handle }
@@ -39,14 +44,29 @@ final class SessionDirectory: Sendable {
                 return nil
             }
             let epoch = identifiers.withLock { $0.epoch() }
-            let handle = SessionHandle(clientID: id, session: Session(epoch: epoch, now: now))
+            guard let handle = begin(id, epoch, now: now) else {
+                count.subtract(1, ordering: .relaxed)
+                return nil
+            }
             sessions[id] = handle
             return handle
         }
     }
 
+    private func begin(_ id: ClientID, _ epoch: Epoch, now: Instant) -> SessionHandle? {
+        guard let storage else { return SessionHandle(clientID: id, session: Session(epoch: epoch, now: now)) }
+        // To begin without them would be to lose them.
+        guard let left = try? storage.restore(id, now: now) else { return nil }
+        return SessionHandle(
+            clientID: id, session: Session(epoch: epoch, now: now, restored: left.messages),
+            life: storage.newLife(), inherited: left.places)
+    }
+
+    /// Why the client's session could not be begun.
+    func refusal(_ id: ClientID) -> Problem { isFull ? .tooManySessions : .notRestored(id) }
+
     /// Runs `body` on the client's session, begun if there is none. The session is not forgotten meanwhile.
-    /// - Returns: `nil` if there are as many sessions as there may be.
+    /// - Returns: `nil` if it cannot be begun; `refusal` says why.
     func withSession<Result>(
         _ id: ClientID, now: Instant, _ body: (SessionHandle, inout Session) -> Result
     ) -> Result? {
@@ -74,8 +94,13 @@ final class SessionDirectory: Sendable {
             var ended: [(SessionHandle, [String])] = []
             for (id, handle) in sessions {
                 let (isOver, topics) = handle.session.withLock { session in
-                    session.expire(now: now, limits: limits)
-                        ? (true, session.forget()) : (false, session.endOrphans(now: now, limits: limits))
+                    let isOver = session.expire(now: now, limits: limits)
+                    if let storage {
+                        let end = session.durableEnd
+                        let done = session.takeReleasable(limits: limits) ?? end..<end
+                        if !done.isEmpty || isOver && end > 0 { storage.release(handle, done, ends: isOver) }
+                    }
+                    return isOver ? (true, session.forget()) : (false, session.endOrphans(now: now, limits: limits))
                 }
                 if isOver {
                     sessions[id] = nil

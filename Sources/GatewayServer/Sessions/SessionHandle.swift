@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayStore
 import Synchronization
 
 /// A session where publishers and connections of all threads can reach it. The lock is held for tens of nanoseconds
@@ -6,9 +7,15 @@ import Synchronization
 public final class SessionHandle: Sendable {
     public let clientID: ClientID
     let session: Mutex<Session>
+    /// What the session is called in the store; 0 without one.
+    let life: Int64
+    /// Where the messages that an earlier process has left are stored: those with which the log begins.
+    let inherited: [StorePlace]
 
-    init(clientID: ClientID, session: consuming Session) {
+    init(clientID: ClientID, session: consuming Session, life: Int64 = 0, inherited: [StorePlace] = []) {
         self.clientID = clientID
+        self.life = life
+        self.inherited = inherited
         self.session = Mutex(session)
     }
 }

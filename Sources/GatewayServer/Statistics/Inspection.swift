@@ -114,9 +114,23 @@ extension Gateway {
                 writer.member("count", directory.sessionCount)
                 writer.member("max", settings.maxSessions)
             }
-            writer.member("storage") { $0.member("engine", "memory") }
+            writer.member("storage") { write(storage?.report, to: &$0) }
         }
         return (isReady, json)
+    }
+
+    private func write(_ report: MessageStorage.Report?, to writer: inout JSONWriter) {
+        writer.member("engine", report?.engine ?? "memory")
+        guard let report else { return }
+        writer.member("status", report.failure == nil ? "ok" : "failing")
+        writer.member("reason", report.failure?.description)
+        writer.member("bytes", report.size)
+        writer.member("queued", report.queued)
+        writer.member("commits", report.figures.commits)
+        writer.member("messages", report.figures.messages)
+        writer.member("refused", report.figures.refused)
+        writer.member("damaged_messages", report.figures.damaged)
+        writer.member("set_aside", report.figures.setAside)
     }
 
     private func transportFigures() async -> [TransportFigures] {

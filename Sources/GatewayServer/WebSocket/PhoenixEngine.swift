@@ -161,7 +161,10 @@ class PhoenixEngine: SocketEngine {
                     try PublishRequest(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
                 }
             let accepted = try gateway.accept(
-                request, from: handle, channel: topic == WellKnownTopic.gateway ? nil : topic, &loop.context)
+                request, from: handle, channel: topic == WellKnownTopic.gateway ? nil : topic, &loop.context,
+                later: .push(
+                    id, ReplyAddress(joinRef: incoming.joinRef, ref: incoming.ref, topic: incoming.topicText)))
+            guard let accepted else { return }
             if case .new(let message, nil) = accepted {
                 replyAccepted(incoming, message)
             } else {
@@ -194,6 +197,7 @@ class PhoenixEngine: SocketEngine {
         handle.session.withLock { session in
             if let sequence { session.acknowledge(through: sequence, on: id) }
             if let messageID { session.acknowledge(id: messageID, on: id) }
+            releaseDone(handle, &session)
         }
         if incoming.frame.ref != nil { reply(incoming, isError: false, Self.emptyObject) }
     }
@@ -452,6 +456,21 @@ class PhoenixEngine: SocketEngine {
             version, joinRef: joinRef, ref: incoming.ref, topic: incoming.topicText, isError: isError,
             response: response, to: &loop.text)
         writeText()
+    }
+
+    override func write(_ answer: StoredAnswer, to address: ReplyAddress) {
+        address.withTexts { joinRef, ref, topic in
+            let response: [UInt8]
+            let isError: Bool
+            switch answer {
+            case .success(let body): (response, isError) = (body, false)
+            case .failure(let problem): (response, isError) = (problem.json, true)
+            }
+            PhoenixWriter.appendReply(
+                version, joinRef: joinRef, ref: ref, topic: topic, isError: isError, response: response,
+                to: &loop.text)
+            writeText()
+        }
     }
 
     final func reply(_ incoming: Incoming, _ problem: Problem) {

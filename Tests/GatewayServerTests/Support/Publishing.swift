@@ -36,7 +36,7 @@ extension Gateway {
             defer {
                 for (loop, ids) in context.wakes.byLoop.enumerated() where !ids.isEmpty { inboxes[loop].post(ids) }
             }
-            return try self.publish(request, &context)
+            return try self.publishNew(request, &context)
         }
     }
 }
