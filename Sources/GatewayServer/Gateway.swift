@@ -51,6 +51,19 @@ public final class Gateway: Sendable {
 
     var sessionLimits: SessionLimits { settings.session }
 
+    /// The policy that a connection asks for by name.
+    func slowConsumerPolicy(named name: String) throws(Problem) -> SlowConsumerPolicy {
+        guard let policy = SlowConsumerPolicy(rawValue: name) else {
+            let names = SlowConsumerPolicy.allCases.map(\.rawValue).joined(separator: ", ")
+            throw .badRequest("slow_consumer_policy must be one of " + names)
+        }
+        guard settings.slowConsumerPolicies.contains(policy) else {
+            throw Problem(
+                403, "policy_violation", "session.allowed_slow_consumer_policies does not have \(policy.rawValue)")
+        }
+        return policy
+    }
+
     /// The wake inbox of each event loop.
     var inboxes: [WakeInbox] { inboxList.items }
 

@@ -53,6 +53,8 @@ public struct GatewaySettings: Sendable {
     public var idleTimeout = Instant.Span.seconds(75)
 
     public var session = SessionLimits()
+    /// Policies that a connection may ask for.
+    public var slowConsumerPolicies = Set(SlowConsumerPolicy.allCases)
     public var maxSessions = 200_000
     public var rateLimit = RateLimit(rate: 100, burst: 100)
     public var maxConnectionsPerAddress = 100

@@ -48,6 +48,9 @@ extension GatewaySettings {
         session.maxTopics = configuration.session.maxTopics
         session.unackedGrace = Instant.Span(configuration.session.unackedGrace)
         session.maxUnsentBytes = configuration.session.maxUnsentBytes
+        session.slowConsumerPolicy = SlowConsumerPolicy(configuration.session.slowConsumerPolicy)
+        slowConsumerPolicies = Set(configuration.session.allowedSlowConsumerPolicies.map { SlowConsumerPolicy($0) })
+        session.backpressure = BackpressureLimits(configuration.session.backpressure)
         session.offlineMessages = configuration.session.offlineMessages
         session.offlineBytes = configuration.session.offlineBytes
         session.offlineAge = Instant.Span(configuration.session.offlineTTL)
@@ -68,6 +71,29 @@ extension GatewaySettings {
         nodeID = configuration.cluster.nodeID
         debug = configuration.debug
         logConnections = configuration.logConnections || configuration.debug
+    }
+}
+
+extension SlowConsumerPolicy {
+    init(_ policy: GatewayConfiguration.SlowConsumerPolicy) {
+        switch policy {
+        case .disconnect: self = .disconnect
+        case .dropOldest: self = .dropOldest
+        case .conflate: self = .conflate
+        case .criticalOnly: self = .criticalOnly
+        }
+    }
+}
+
+extension BackpressureLimits {
+    init(_ configuration: GatewayConfiguration.Backpressure) {
+        self.init()
+        halfRatePending = configuration.halfRatePending
+        criticalPending = configuration.criticalPending
+        lag = Instant.Span(configuration.lag)
+        bundleInterval = Instant.Span(configuration.bundleInterval)
+        releasePercent = configuration.releasePercent
+        minimumRate = configuration.minimumRate
     }
 }
 

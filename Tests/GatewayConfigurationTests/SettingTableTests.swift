@@ -73,7 +73,9 @@ import Testing
         let samples = [
             "listen.host": "127.0.0.9", "listen.public_host": "a", "transports.websocket.tcp_nodelay": "false",
             "transports.websocket.compression": "false", "transports.websocket.compression_level": "5",
-            "cors.origin": "http://a",
+            "cors.origin": "http://a", "session.slow_consumer_policy": "conflate",
+            "session.allowed_slow_consumer_policies": "[disconnect]", "session.backpressure.half_rate_pending": "60",
+            "session.backpressure.release_percent": "60",
             "routes": "[]", "cluster.node_id": "n9", "log.level": "error", "log.format": "json",
             "security.allow_anonymous": "true",
             "debug": "true", "log_connections": "true",

@@ -12,6 +12,10 @@ extension ConfigurationMerge {
         require(
             webSocket.maxFrameSize <= webSocket.maxMessageSize,
             "transports.websocket.max_frame_size", "must not be more than", "transports.websocket.max_message_size")
+        let backpressure = configuration.session.backpressure
+        require(
+            backpressure.halfRatePending < backpressure.criticalPending,
+            "session.backpressure.half_rate_pending", "must be less than", "session.backpressure.critical_pending")
         checkExposure()
     }
 

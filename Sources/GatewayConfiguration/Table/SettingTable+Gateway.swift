@@ -129,6 +129,30 @@ extension SettingTable {
             "session.max_unsent_bytes", \.session.maxUnsentBytes, .size(1_024...(1 << 30)),
             "Bytes that may wait on one connection before it counts as slow"),
         Setting(
+            "session.slow_consumer_policy", \.session.slowConsumerPolicy, .word,
+            "What becomes of messages beyond that"),
+        Setting(
+            "session.allowed_slow_consumer_policies", \.session.allowedSlowConsumerPolicies,
+            .list("a policy or a list of them", of: .word), "Policies that a connection may ask for"),
+        Setting(
+            "session.backpressure.half_rate_pending", \.session.backpressure.halfRatePending, .integer(1...1_000_000),
+            "More unacknowledged messages than this: half the rate"),
+        Setting(
+            "session.backpressure.critical_pending", \.session.backpressure.criticalPending, .integer(1...1_000_000),
+            "More than this: only what messages with priority high need; more than half_rate_pending"),
+        Setting(
+            "session.backpressure.lag", \.session.backpressure.lag, .duration(.milliseconds(10)...(.seconds(86_400))),
+            "The oldest unacknowledged message is older: bundles, for clients that take them"),
+        Setting(
+            "session.backpressure.bundle_interval", \.session.backpressure.bundleInterval, interval,
+            "Time between two bundles"),
+        Setting(
+            "session.backpressure.release_percent", \.session.backpressure.releasePercent, .integer(1...100),
+            "A level is left at this part of the threshold at which it is entered"),
+        Setting(
+            "session.backpressure.minimum_rate", \.session.backpressure.minimumRate, .integer(1...1_000_000),
+            "Messages per second that half the rate is at least"),
+        Setting(
             "session.offline_messages", \.session.offlineMessages, .integer(0...1_000_000),
             "Messages that wait for an absent client"),
         Setting(

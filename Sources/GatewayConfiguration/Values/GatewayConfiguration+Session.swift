@@ -23,6 +23,37 @@ extension GatewayConfiguration {
         public init() {}
     }
 
+    /// What becomes of messages that a connection does not read fast enough.
+    public enum SlowConsumerPolicy: String, Sendable, CaseIterable {
+        /// Close it; the client resumes.
+        case disconnect
+        /// Skip the oldest.
+        case dropOldest = "drop_oldest"
+        /// Skip those that a later one with the same key replaces.
+        case conflate
+        /// Skip all but those with priority `high`.
+        case criticalOnly = "critical_only"
+    }
+
+    /// When connections are slowed down whose clients are late with acknowledging.
+    public struct Backpressure: Sendable, Equatable {
+        /// More unacknowledged messages than this: half the rate.
+        public var halfRatePending = 50
+        /// More than this: only what messages with priority `high` need.
+        public var criticalPending = 100
+        /// The oldest unacknowledged message is older than this: bundles.
+        public var lag: Duration = .seconds(5)
+        /// Time between two bundles.
+        public var bundleInterval: Duration = .seconds(1)
+        /// A level is left at this part of the threshold at which it is entered, in percent.
+        public var releasePercent = 50
+        /// Messages per second that half the rate is at least.
+        public var minimumRate = 10
+
+        /// The defaults.
+        public init() {}
+    }
+
     /// Bounds of what is kept for each client.
     public struct Session: Sendable, Equatable {
         /// Messages in a session's log, for resuming.
@@ -41,6 +72,12 @@ extension GatewayConfiguration {
         public var unackedGrace: Duration = .seconds(60)
         /// Bytes that may wait on one connection before it counts as slow.
         public var maxUnsentBytes = 1 << 20
+        /// What becomes of messages beyond that.
+        public var slowConsumerPolicy = SlowConsumerPolicy.disconnect
+        /// Policies that a connection may ask for.
+        public var allowedSlowConsumerPolicies = SlowConsumerPolicy.allCases
+        /// When connections are slowed down whose clients are late with acknowledging.
+        public var backpressure = Backpressure()
         /// Messages that wait for an absent client.
         public var offlineMessages = 1_000
         /// Bytes that wait for an absent client.

@@ -35,6 +35,8 @@ public final class Message: Sendable {
     public let transport: Transport?
     /// The payload's own bytes if it is binary. The envelope has them too, in base64.
     public let binary: ByteBuffer?
+    /// Messages with the same key on the same topic replace each other for a connection that is behind and conflates.
+    public let key: String?
     /// When it was accepted: the beginning of its latency.
     public let acceptedAt: Instant
     /// After this point it is not delivered any more.
@@ -42,8 +44,8 @@ public final class Message: Sendable {
 
     public init(
         tail: ByteBuffer, idOffset: Int, idLength: Int, topic: String?, event: String?, priority: Priority,
-        isDurable: Bool, transport: Transport? = nil, binary: ByteBuffer? = nil, acceptedAt: Instant,
-        expiresAt: Instant
+        isDurable: Bool, transport: Transport? = nil, binary: ByteBuffer? = nil, key: String? = nil,
+        acceptedAt: Instant, expiresAt: Instant
     ) {
         self.tail = tail
         self.idOffset = idOffset
@@ -54,6 +56,7 @@ public final class Message: Sendable {
         self.isDurable = isDurable
         self.transport = transport
         self.binary = binary
+        self.key = key
         self.acceptedAt = acceptedAt
         self.expiresAt = expiresAt
     }

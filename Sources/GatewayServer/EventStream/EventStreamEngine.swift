@@ -11,6 +11,7 @@ struct EventStreamRequest: Sendable {
     var topics: [String] = []
     /// `delivery=all`
     var isIndependent = false
+    var slowConsumerPolicy: SlowConsumerPolicy?
     var wantsDebug = false
     /// Header lines that the answer carries beside its own.
     var extraHeaders: [(String, String)] = []
@@ -37,6 +38,7 @@ final class EventStreamEngine: ConnectionEngine {
         var attachRequest = Session.AttachRequest(connection: id, transport: .eventStream)
         attachRequest.resume = request.resume
         attachRequest.isIndependent = request.isIndependent
+        attachRequest.slowConsumerPolicy = request.slowConsumerPolicy
         let attachment: Session.Attachment
         if let client = request.clientID {
             do throws(Problem) {
@@ -179,12 +181,7 @@ final class EventStreamEngine: ConnectionEngine {
 
     override func writeGap(from: Int, to: Int, reason: String) {
         loop.outbound.append("id: \(epochText.text)-\(to)\n".utf8)
-        let data = JSONWriter.object { writer in
-            writer.member("from", from)
-            writer.member("to", to)
-            writer.member("reason", reason)
-        }
-        write(event: "gap", data: data, sequence: to)
+        write(event: "gap", data: gapData(from: from, to: to, reason: reason), sequence: to)
         placedSequence = to
     }
 

@@ -160,6 +160,9 @@ extension Gateway {
             }
         }
         stream.isIndependent = request.target["delivery"] == "all"
+        if let name = request.target["slow_consumer_policy"] {
+            stream.slowConsumerPolicy = try slowConsumerPolicy(named: name)
+        }
         stream.wantsDebug = request.target["debug"] == "true" && settings.debug
         stream.extraHeaders = cors.map { ($0.name, $0.value) }
         // Refused before the stream begins, as far as it can be known.
@@ -207,6 +210,9 @@ extension Gateway {
         if let id = request.target["last_event_id"] { phoenix.resume = ResumePoint(text: id) }
         if request.target["resume"] == "auto", phoenix.resume == .none { phoenix.resume = .automatic }
         phoenix.isIndependent = request.target["delivery"] == "all"
+        if let name = request.target["slow_consumer_policy"] {
+            phoenix.slowConsumerPolicy = try slowConsumerPolicy(named: name)
+        }
         return PhoenixEngine(phoenix, opening: opening, loop: loop)
     }
 

@@ -17,6 +17,8 @@ package struct PublishRequest {
     private(set) var id: String?
     private(set) var priority = Priority.normal
     private(set) var isBroadcast = false
+    /// Messages with the same key replace each other for connections that are behind and conflate.
+    private(set) var key: String?
     private(set) var isDurable: Bool?
     private(set) var timeToLive: Instant.Span?
     /// The transport that the sender would like; `nil` for `auto`.
@@ -30,6 +32,8 @@ package struct PublishRequest {
     static let maxRecipients = 10_000
     /// The longest `type` in bytes.
     static let maxTypeLength = 255
+    /// The longest `key` in bytes.
+    static let maxKeyLength = 255
     /// The longest `id` in bytes.
     static let maxIDLength = 128
 
@@ -146,6 +150,12 @@ package struct PublishRequest {
             isDurable = try boolean("durable", &scanner)
         } else if bytes.isString(key, "broadcast") {
             isBroadcast = try boolean("broadcast", &scanner)
+        } else if bytes.isString(key, "key") {
+            let text = try decoded("key", &scanner)
+            guard (1...Self.maxKeyLength).contains(text.utf8.count) else {
+                throw Problem.invalidMessage("key must be a string of 1 to \(Self.maxKeyLength) bytes")
+            }
+            self.key = text
         } else if bytes.isString(key, "ttl") {
             timeToLive = try milliseconds("ttl", &scanner)
         } else if bytes.isString(key, "timeout") {

@@ -240,6 +240,7 @@ extension Gateway {
         content.event = request.event
         content.priority = request.priority
         content.transport = request.transport
+        content.key = request.key
         content.isDurable = request.isDurable ?? isDurable
         if let timeToLive = request.timeToLive { content.expiresAt = context.now + timeToLive }
         return EnvelopeEncoder.encode(
