@@ -40,7 +40,8 @@ public final class Gateway: Sendable {
         loopCount = settings.eventLoops > 0 ? settings.eventLoops : max(1, System.coreCount - 1)
         group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
         directory = SessionDirectory(limit: settings.maxSessions)
-        topics = TopicRegistry()
+        topics = TopicRegistry(
+            retained: RetainedMessages(maxTopics: settings.maxRetainedTopics, maxBytes: settings.maxRetainedBytes))
         ledger = IdempotencyLedger(window: settings.idempotencyWindow, limit: settings.maxRememberedIDs)
         operations = OperationsLog(settings, now: startedAt)
         admission = Admission(settings)

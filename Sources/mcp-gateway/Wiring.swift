@@ -64,6 +64,12 @@ extension GatewaySettings {
         routes = configuration.routes.map { GatewayServer.Route($0) }
         idempotencyWindow = Instant.Span(configuration.idempotency.window)
         maxRememberedIDs = configuration.idempotency.maxIDs
+        retainedTopics = configuration.retain.topics
+        maxRetainedTopics = configuration.retain.maxTopics
+        maxRetainedBytes = configuration.retain.maxBytes
+        sequencer.buffered = configuration.sequencer.buffer
+        sequencer.bufferedBytes = configuration.sequencer.bufferBytes
+        sequencer.gapTimeout = Instant.Span(configuration.sequencer.gapTimeout)
         maxOperations = configuration.operations.logMessages
         maxOperationBytes = configuration.operations.logBytes
         maxOperationAge = Instant.Span(configuration.operations.maxAge)

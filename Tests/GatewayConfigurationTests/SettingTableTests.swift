@@ -73,7 +73,8 @@ import Testing
         let samples = [
             "listen.host": "127.0.0.9", "listen.public_host": "a", "transports.websocket.tcp_nodelay": "false",
             "transports.websocket.compression": "false", "transports.websocket.compression_level": "5",
-            "cors.origin": "http://a", "session.slow_consumer_policy": "conflate",
+            "cors.origin": "http://a", "retain.max_bytes": "2KiB", "sequencer.buffer_bytes": "2KiB",
+            "session.slow_consumer_policy": "conflate",
             "session.allowed_slow_consumer_policies": "[disconnect]", "session.backpressure.half_rate_pending": "60",
             "session.backpressure.release_percent": "60",
             "routes": "[]", "cluster.node_id": "n9", "log.level": "error", "log.format": "json",

@@ -168,6 +168,21 @@ extension SettingTable {
             "idempotency.max_ids", \.idempotency.maxIDs, .integer(32...10_000_000),
             "Ids that are remembered; beyond it the oldest are forgotten early"),
         Setting(
+            "retain.topics", \.retain.topics,
+            .list("a topic, a beginning such as room:* or a list of them", of: .topicPattern),
+            "Topics that keep their last message for later subscribers"),
+        Setting(
+            "retain.max_topics", \.retain.maxTopics, .integer(1...10_000_000),
+            "Topics that may keep one; beyond it the oldest lets go"),
+        Setting("retain.max_bytes", \.retain.maxBytes, .size(1 << 10...1 << 36), "Bytes of all that is kept so"),
+        Setting(
+            "sequencer.buffer", \.sequencer.buffer, .integer(1...100_000),
+            "Numbered messages of one client that wait for a missing one"),
+        Setting(
+            "sequencer.buffer_bytes", \.sequencer.bufferBytes, .size(1_024...(1 << 30)), "Bytes of them"),
+        Setting(
+            "sequencer.gap_timeout", \.sequencer.gapTimeout, interval, "How long a missing number is waited for"),
+        Setting(
             "operations.log_messages", \.operations.logMessages, .integer(1...1_000_000),
             "Operations that wait for back ends; one more is refused"),
         Setting(

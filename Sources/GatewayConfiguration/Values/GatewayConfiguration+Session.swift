@@ -10,6 +10,32 @@ extension GatewayConfiguration {
         public init() {}
     }
 
+    /// Topics that keep their last message for later subscribers, and the bounds of that.
+    public struct Retain: Sendable, Equatable {
+        /// Names of topics, or beginnings followed by `*`; others keep what a sender asks them to.
+        public var topics: [String] = []
+        /// Topics that may keep one.
+        public var maxTopics = 10_000
+        /// Bytes of all that is kept so.
+        public var maxBytes = 64 << 20
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// Bounds for clients that number their messages.
+    public struct Sequencer: Sendable, Equatable {
+        /// Messages of one client that wait for a missing one.
+        public var buffer = 100
+        /// Bytes of them.
+        public var bufferBytes = 1 << 20
+        /// How long a missing number is waited for.
+        public var gapTimeout: Duration = .seconds(5)
+
+        /// The defaults.
+        public init() {}
+    }
+
     /// Bounds of what waits for back ends that listen on `/mcp/events`.
     public struct Operations: Sendable, Equatable {
         /// Operations that wait; one more is refused as `overloaded`.

@@ -22,6 +22,7 @@ public struct MessageSequencer<Payload: Sendable, Answer: Sendable>: Sendable {
     private struct Waiting: Sendable {
         let payload: Payload
         let cost: Int
+        let since: Instant
     }
 
     /// The number of the next message to be processed.
@@ -78,7 +79,7 @@ public struct MessageSequencer<Payload: Sendable, Answer: Sendable>: Sendable {
         guard waiting.count < limits.buffered, waitingBytes + cost <= limits.bufferedBytes,
             number - expected <= limits.buffered
         else { return .full }
-        waiting[number] = Waiting(payload: keep(), cost: cost)
+        waiting[number] = Waiting(payload: keep(), cost: cost, since: now)
         waitingBytes += cost
         if deadline == nil { deadline = now + limits.gapTimeout }
         return .buffered
@@ -92,14 +93,14 @@ public struct MessageSequencer<Payload: Sendable, Answer: Sendable>: Sendable {
         while answers.count > limits.buffered { answers.removeFirst() }
         expected += 1
         isProcessing = false
-        return proceed(limits, now)
+        return proceed(limits)
     }
 
     /// The message that was to be processed was refused: its number can be used again.
     public mutating func refused(limits: SequencerLimits, now: Instant) {
         precondition(isProcessing, "Nothing is under way")
         isProcessing = false
-        if !waiting.isEmpty { deadline = now + limits.gapTimeout }
+        setDeadline(limits)
     }
 
     /// Numbers that were given up.
@@ -116,14 +117,19 @@ public struct MessageSequencer<Payload: Sendable, Answer: Sendable>: Sendable {
         expected = first
         // Answers belong to the numbers right before `expected`.
         answers.removeAll()
-        guard let next = proceed(limits, now) else { preconditionFailure("The first that waits is here") }
+        guard let next = proceed(limits) else { preconditionFailure("The first that waits is here") }
         return (loss, next)
     }
 
-    private mutating func proceed(_ limits: SequencerLimits, _ now: Instant) -> Payload? {
+    /// No message waits longer than `gapTimeout`.
+    private mutating func setDeadline(_ limits: SequencerLimits) {
+        deadline = waiting.values.lazy.map(\.since).min().map { $0 + limits.gapTimeout }
+    }
+
+    private mutating func proceed(_ limits: SequencerLimits) -> Payload? {
         guard let next = waiting.removeValue(forKey: expected) else {
-            // Another number is missing now, with a time of its own.
-            deadline = waiting.isEmpty ? nil : now + limits.gapTimeout
+            // Another number is missing now.
+            setDeadline(limits)
             return nil
         }
         waitingBytes -= next.cost

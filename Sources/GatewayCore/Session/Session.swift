@@ -30,6 +30,8 @@ public struct Session: Sendable {
     /// Whether a message could not be stored since the last connection left, so that a resume cannot be whole.
     var missedMessages = false
     var connectionsSoFar: UInt32 = 0
+    /// What the client is to be told outside the log: data of `error` events.
+    var alerts: [[UInt8]] = []
     /// The sequence of the last message with priority `high`; -1 before the first.
     var lastCritical = -1
     /// Whether the gateway has dropped the session; it takes nothing any more.
@@ -176,6 +178,8 @@ public struct Session: Sendable {
         public var transportSwitch: TransportSwitch?
         /// Whether the messages go out as one bundle.
         public var isBundle = false
+        /// Data of `error` events; they come behind the messages.
+        public var alerts: [[UInt8]] = []
 
         public init() {}
     }
@@ -226,6 +230,7 @@ public struct Session: Sendable {
             }
             return cursors[index].position < log.next || cursors[index].gap != nil ? .more : .drained
         }
+        if !alerts.isEmpty { swap(&alerts, &notices.alerts) }
         var quota = Quota(messages: maxMessages, end: log.next)
         if cursors[index].ladder != nil { climb(index, &quota, &notices, limits: limits, now: now) }
         let taken = advance(index, quota, maxBytes: maxBytes, now: now, into: &batch)

@@ -84,6 +84,7 @@ class ConnectionEngine {
         let result = take(handle, maxMessages: Self.maxBatchMessages, &notices)
         if let notice = notices.transportSwitch { write(notice) }
         if !loop.batch.isEmpty { writeBatch(asBundle: notices.isBundle) }
+        for alert in notices.alerts { write(event: "error", data: alert, sequence: takenBefore - 1) }
         heldUntil = .distantFuture
         switch result {
         case .held(let until):
@@ -294,7 +295,14 @@ class ConnectionEngine {
         guard Name.isValid(topic) else { throw .invalidMessage("a topic must have " + Name.rule) }
         let limits = gateway.sessionLimits
         switch handle.session.withLock({ $0.claim(topic, limits: limits) }) {
-        case .subscribed: gateway.topics.reconcile(topic, handle)
+        case .subscribed:
+            let now = loop.now
+            gateway.topics.reconcile(topic, handle) { message in
+                guard message.expiresAt > now else { return }
+                _ = handle.session.withLock {
+                    $0.append(message, limits: limits, now: now, wakes: &loop.context.wakes)
+                }
+            }
         case .claimed: break
         case .tooMany: throw .tooManyTopics(limits)
         }

@@ -300,6 +300,10 @@ extension Gateway {
         if case .refused(let wait) = decision {
             return APIResponse.problem(.rateLimited(retryAfter: wait.roundedUpSeconds)).adding(rateHeaders(usage, now))
         }
+        if let number = parsed.number {
+            let outcome = try acceptNumbered(parsed, number, from: handle, channel: nil, loop)
+            return APIResponse.json(.accepted, outcome.json(number: number)).adding(rateHeaders(usage, now))
+        }
         let accepted = try accept(parsed, from: handle, &loop.context)
         return APIResponse.json(.accepted, accepted.json).adding(rateHeaders(usage, now))
     }

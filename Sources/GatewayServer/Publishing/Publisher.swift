@@ -126,7 +126,7 @@ extension Gateway {
         }
         if let topic = request.topic {
             let message = encode(request, data: data, topic: topic, from: nil, isDurable: false, &context)
-            return send(message, toTopic: topic, &context)
+            return send(message, toTopic: topic, retention(request, data, message), &context)
         }
         if request.isBroadcast {
             let message = encode(request, data: data, topic: nil, from: nil, isDurable: false, &context)
@@ -192,7 +192,7 @@ extension Gateway {
         }
         if let topic = request.topic {
             let message = encode(request, data: data, topic: topic, from: from, isDurable: false, &context)
-            _ = send(message, toTopic: topic, &context)
+            _ = send(message, toTopic: topic, retention(request, data, message), &context)
             return .new(message, operation: nil)
         }
         let name = JSONText.decode(request.bytes[type])
@@ -203,7 +203,7 @@ extension Gateway {
             return .new(message, operation: try operations.append(message, &context))
         case .topic(let topic):
             let message = encode(request, data: data, topic: topic, from: from, isDurable: false, &context)
-            _ = send(message, toTopic: topic, &context)
+            _ = send(message, toTopic: topic, retention(request, data, message), &context)
             return .new(message, operation: nil)
         }
     }
@@ -247,9 +247,18 @@ extension Gateway {
             content, identifiers: &context.identifiers, now: context.now, wallClock: context.wallClock)
     }
 
-    private func send(_ message: Message, toTopic topic: String, _ context: inout PublishContext) -> PublishOutcome {
+    /// Whether the topic keeps the message: its sender says so, or else the operator. `null` as data ends the keeping.
+    private func retention(_ request: PublishRequest, _ data: JSONSpan, _ message: Message) -> Retention? {
+        let isWanted = request.isRetained ?? settings.keepsLastMessage(of: message.topic)
+        guard isWanted else { return nil }
+        return request.bytes[data].first == UInt8(ascii: "n") ? .clear : .keep(message.retained())
+    }
+
+    private func send(
+        _ message: Message, toTopic topic: String, _ retention: Retention?, _ context: inout PublishContext
+    ) -> PublishOutcome {
         var outcome = PublishOutcome(id: message.id)
-        topics.withMembers(topic) { members in
+        topics.withMembers(topic, retention: retention) { members in
             outcome.results.reserveCapacity(min(members.count, PublishOutcome.maxResults))
             for handle in members { append(message, to: handle, &outcome, &context) }
         }

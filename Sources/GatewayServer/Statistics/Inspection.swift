@@ -85,6 +85,12 @@ extension Gateway {
             }
             writer.member("sessions", directory.sessionCount)
             writer.member("topics", topics.topicCount)
+            let retained = topics.retained.figures
+            writer.member("retained") { writer in
+                writer.member("topics", retained.topics)
+                writer.member("bytes", retained.bytes)
+                writer.member("evicted", topics.retained.evicted.load(ordering: .relaxed))
+            }
             writer.member("uptime_seconds", (Clock.now - startedAt).seconds)
             writer.member("node", settings.nodeID)
         }

@@ -155,8 +155,13 @@ class PhoenixEngine: SocketEngine {
                 } else {
                     try PublishRequest(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
                 }
+            let own = topic == WellKnownTopic.gateway ? nil : topic
+            if let number = request.number {
+                let outcome = try gateway.acceptNumbered(request, number, from: handle, channel: own, loop)
+                return reply(incoming, isError: false, outcome.json(number: number))
+            }
             let accepted = try gateway.accept(
-                request, from: handle, channel: topic == WellKnownTopic.gateway ? nil : topic, &loop.context)
+                request, from: handle, channel: own, &loop.context)
             if case .new(let message, nil) = accepted {
                 replyAccepted(incoming, message)
             } else {
