@@ -50,7 +50,8 @@ public final class Gateway: Sendable {
         startedAt = Clock.now
         loopCount = settings.eventLoops > 0 ? settings.eventLoops : max(1, System.coreCount - 1)
         group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
-        topics = TopicRegistry()
+        topics = TopicRegistry(
+            retained: RetainedMessages(maxTopics: settings.maxRetainedTopics, maxBytes: settings.maxRetainedBytes))
         let ledger = IdempotencyLedger(window: settings.idempotencyWindow, limit: settings.maxRememberedIDs)
         let inboxList = OnceList<WakeInbox>()
         let storage = store.map { store in
@@ -71,6 +72,19 @@ public final class Gateway: Sendable {
     }
 
     var sessionLimits: SessionLimits { settings.session }
+
+    /// The policy that a connection asks for by name.
+    func slowConsumerPolicy(named name: String) throws(Problem) -> SlowConsumerPolicy {
+        guard let policy = SlowConsumerPolicy(rawValue: name) else {
+            let names = SlowConsumerPolicy.allCases.map(\.rawValue).joined(separator: ", ")
+            throw .badRequest("slow_consumer_policy must be one of " + names)
+        }
+        guard settings.slowConsumerPolicies.contains(policy) else {
+            throw Problem(
+                403, "policy_violation", "session.allowed_slow_consumer_policies does not have \(policy.rawValue)")
+        }
+        return policy
+    }
 
     /// The wake inbox of each event loop.
     var inboxes: [WakeInbox] { inboxList.items }

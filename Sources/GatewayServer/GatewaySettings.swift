@@ -85,6 +85,8 @@ public struct GatewaySettings: Sendable {
     public var secretKeyBase: String?
 
     public var session = SessionLimits()
+    /// Policies that a connection may ask for.
+    public var slowConsumerPolicies = Set(SlowConsumerPolicy.allCases)
     public var maxSessions = 200_000
     public var rateLimit = RateLimit(rate: 100, burst: 100)
     public var maxConnectionsPerAddress = 100
@@ -93,6 +95,12 @@ public struct GatewaySettings: Sendable {
     public var maxJSONDepth = 64
     public var routes = [Route(pattern: "echo", handler: .echo), Route(pattern: "*", handler: .events)]
     /// How long a sender's message id is remembered, and how many ids are.
+    /// Topics whose last message is kept for later subscribers, and the bounds of that.
+    public var retainedTopics: [String] = []
+    public var maxRetainedTopics = 10_000
+    public var maxRetainedBytes = 64 << 20
+    /// Bounds for clients that number their messages.
+    public var sequencer = SequencerLimits()
     public var idempotencyWindow = Instant.Span.seconds(300)
     public var maxRememberedIDs = 100_000
     /// Operations that wait for back ends.
@@ -124,6 +132,14 @@ public struct StorageSettings: Sendable {
     public var maintenanceInterval = Instant.Span.seconds(5)
 
     public init() {}
+}
+
+extension GatewaySettings {
+    /// Whether the operator wants a topic to keep its last message.
+    func keepsLastMessage(of topic: String?) -> Bool {
+        guard let topic, !retainedTopics.isEmpty else { return false }
+        return retainedTopics.contains { $0.last == "*" ? topic.hasPrefix($0.dropLast()) : topic == $0 }
+    }
 }
 
 /// Where a client's message goes by its type (contract §10).

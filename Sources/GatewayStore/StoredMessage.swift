@@ -31,7 +31,7 @@ public struct StoredMessage: Sendable {
 
     /// The message in terms of this process's clock.
     public func message(now: Instant, wallClock: Timestamp) -> Message {
-        guard tail.readableBytes > 0 else { return .hole(reason: Message.damagedReason) }
+        guard tail.readableBytes > 0 else { return .hole(.damaged) }
         func instant(_ time: Timestamp) -> Instant {
             Instant(nanoseconds: now.nanoseconds &+ (time.milliseconds - wallClock.milliseconds) &* 1_000_000)
         }

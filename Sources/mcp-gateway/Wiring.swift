@@ -82,6 +82,9 @@ extension GatewaySettings {
         session.maxTopics = configuration.session.maxTopics
         session.unackedGrace = Instant.Span(configuration.session.unackedGrace)
         session.maxUnsentBytes = configuration.session.maxUnsentBytes
+        session.slowConsumerPolicy = SlowConsumerPolicy(configuration.session.slowConsumerPolicy)
+        slowConsumerPolicies = Set(configuration.session.allowedSlowConsumerPolicies.map { SlowConsumerPolicy($0) })
+        session.backpressure = BackpressureLimits(configuration.session.backpressure)
         session.offlineMessages = configuration.session.offlineMessages
         session.offlineBytes = configuration.session.offlineBytes
         session.offlineAge = Instant.Span(configuration.session.offlineTTL)
@@ -95,6 +98,12 @@ extension GatewaySettings {
         routes = configuration.routes.map { GatewayServer.Route($0) }
         idempotencyWindow = Instant.Span(configuration.idempotency.window)
         maxRememberedIDs = configuration.idempotency.maxIDs
+        retainedTopics = configuration.retain.topics
+        maxRetainedTopics = configuration.retain.maxTopics
+        maxRetainedBytes = configuration.retain.maxBytes
+        sequencer.buffered = configuration.sequencer.buffer
+        sequencer.bufferedBytes = configuration.sequencer.bufferBytes
+        sequencer.gapTimeout = Instant.Span(configuration.sequencer.gapTimeout)
         maxOperations = configuration.operations.logMessages
         maxOperationBytes = configuration.operations.logBytes
         maxOperationAge = Instant.Span(configuration.operations.maxAge)
@@ -122,6 +131,29 @@ extension GatewayConfiguration.Storage {
             options.lockTimeout = Instant.Span(lockTimeout)
             return SQLiteStore(options)
         }
+    }
+}
+
+extension SlowConsumerPolicy {
+    init(_ policy: GatewayConfiguration.SlowConsumerPolicy) {
+        switch policy {
+        case .disconnect: self = .disconnect
+        case .dropOldest: self = .dropOldest
+        case .conflate: self = .conflate
+        case .criticalOnly: self = .criticalOnly
+        }
+    }
+}
+
+extension BackpressureLimits {
+    init(_ configuration: GatewayConfiguration.Backpressure) {
+        self.init()
+        halfRatePending = configuration.halfRatePending
+        criticalPending = configuration.criticalPending
+        lag = Instant.Span(configuration.lag)
+        bundleInterval = Instant.Span(configuration.bundleInterval)
+        releasePercent = configuration.releasePercent
+        minimumRate = configuration.minimumRate
     }
 }
 

@@ -22,8 +22,8 @@ import Testing
         ("json:\n  quite_another: 1", "gateway.yaml:2: unknown key json.quite_another; known here: max_depth"),
         (
             "pool:\n  size: 1",
-            "gateway.yaml:1: unknown key pool; known here: listen, transports, tls, http2, session, idempotency, operations, storage, rate_limiting, security, cors, "
-                + "json, routes, mcpServers, mcp, cluster, log, debug, log_connections, production"
+            "gateway.yaml:1: unknown key pool; known here: listen, transports, tls, http2, session, idempotency, retain, sequencer, operations, storage, "
+                + "rate_limiting, security, cors, json, routes, mcpServers, mcp, cluster, log, debug, log_connections, production"
         ),
         ("Debug: true", "gateway.yaml:1: unknown key Debug; did you mean debug?"),
     ])

@@ -53,7 +53,7 @@ final class StoreFixture {
     /// The ids of what waits for a client.
     func waiting(_ client: String) throws -> [String] {
         try store.load(Self.client(client), now: now).messages.map {
-            $0.message(now: .zero, wallClock: now).holeReason ?? $0.message(now: .zero, wallClock: now).id
+            $0.message(now: .zero, wallClock: now).holeReason?.rawValue ?? $0.message(now: .zero, wallClock: now).id
         }
     }
 

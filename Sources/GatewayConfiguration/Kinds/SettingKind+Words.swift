@@ -50,6 +50,14 @@ extension SettingKind where Value == String {
             }, show: { ShownValue(string: $0) })
     }
 
+    /// The name of a topic, or a beginning followed by `*`.
+    static var topicPattern: SettingKind {
+        .scalar(
+            "a topic or a beginning such as room:*",
+            parse: { (1...255).contains($0.text.utf8.count) && !$0.text.dropLast().contains("*") ? $0.text : nil },
+            show: { ShownValue(string: $0) })
+    }
+
     /// The origin of a browser page.
     static var origin: SettingKind {
         .scalar(

@@ -19,6 +19,10 @@ extension ConfigurationMerge {
         if configuration.listen.proxyProtocol, configuration.listen.trustedProxies.isEmpty {
             refuse("listen.proxy_protocol", "only listed proxies are believed: set listen.trusted_proxies")
         }
+        let backpressure = configuration.session.backpressure
+        require(
+            backpressure.halfRatePending < backpressure.criticalPending,
+            "session.backpressure.half_rate_pending", "must be less than", "session.backpressure.critical_pending")
         checkExposure()
     }
 

@@ -196,6 +196,30 @@ extension SettingTable {
             "session.max_unsent_bytes", \.session.maxUnsentBytes, .size(1_024...(1 << 30)),
             "Bytes that may wait on one connection before it counts as slow"),
         Setting(
+            "session.slow_consumer_policy", \.session.slowConsumerPolicy, .word,
+            "What becomes of messages beyond that"),
+        Setting(
+            "session.allowed_slow_consumer_policies", \.session.allowedSlowConsumerPolicies,
+            .list("a policy or a list of them", of: .word), "Policies that a connection may ask for"),
+        Setting(
+            "session.backpressure.half_rate_pending", \.session.backpressure.halfRatePending, .integer(1...1_000_000),
+            "More unacknowledged messages than this: half the rate"),
+        Setting(
+            "session.backpressure.critical_pending", \.session.backpressure.criticalPending, .integer(1...1_000_000),
+            "More than this: only what messages with priority high need; more than half_rate_pending"),
+        Setting(
+            "session.backpressure.lag", \.session.backpressure.lag, .duration(.milliseconds(10)...(.seconds(86_400))),
+            "The oldest unacknowledged message is older: bundles, for clients that take them"),
+        Setting(
+            "session.backpressure.bundle_interval", \.session.backpressure.bundleInterval, interval,
+            "Time between two bundles"),
+        Setting(
+            "session.backpressure.release_percent", \.session.backpressure.releasePercent, .integer(1...100),
+            "A level is left at this part of the threshold at which it is entered"),
+        Setting(
+            "session.backpressure.minimum_rate", \.session.backpressure.minimumRate, .integer(1...1_000_000),
+            "Messages per second that half the rate is at least"),
+        Setting(
             "session.offline_messages", \.session.offlineMessages, .integer(0...1_000_000),
             "Messages that wait for an absent client"),
         Setting(
@@ -210,6 +234,21 @@ extension SettingTable {
         Setting(
             "idempotency.max_ids", \.idempotency.maxIDs, .integer(32...10_000_000),
             "Ids that are remembered; beyond it the oldest are forgotten early"),
+        Setting(
+            "retain.topics", \.retain.topics,
+            .list("a topic, a beginning such as room:* or a list of them", of: .topicPattern),
+            "Topics that keep their last message for later subscribers"),
+        Setting(
+            "retain.max_topics", \.retain.maxTopics, .integer(1...10_000_000),
+            "Topics that may keep one; beyond it the oldest lets go"),
+        Setting("retain.max_bytes", \.retain.maxBytes, .size(1 << 10...1 << 36), "Bytes of all that is kept so"),
+        Setting(
+            "sequencer.buffer", \.sequencer.buffer, .integer(1...100_000),
+            "Numbered messages of one client that wait for a missing one"),
+        Setting(
+            "sequencer.buffer_bytes", \.sequencer.bufferBytes, .size(1_024...(1 << 30)), "Bytes of them"),
+        Setting(
+            "sequencer.gap_timeout", \.sequencer.gapTimeout, interval, "How long a missing number is waited for"),
         Setting(
             "operations.log_messages", \.operations.logMessages, .integer(1...1_000_000),
             "Operations that wait for back ends; one more is refused"),

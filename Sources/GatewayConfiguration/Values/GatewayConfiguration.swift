@@ -16,6 +16,10 @@ public struct GatewayConfiguration: Sendable, Equatable {
     public var session = Session()
     /// How long ids of messages are remembered.
     public var idempotency = Idempotency()
+    /// Topics that keep their last message.
+    public var retain = Retain()
+    /// Bounds for clients that number their messages.
+    public var sequencer = Sequencer()
     /// Bounds of what waits for back ends.
     public var operations = Operations()
     /// Where messages that must survive are kept.

@@ -27,7 +27,7 @@ public enum Name {
     /// Events that only the gateway itself may send.
     public static let reservedEvents: Set<String> = [
         "connected", "heartbeat", "gap", "error", "gateway_error", "gateway_close", "transport_switched", "vsm_update",
-        "debug", "pong", "presence_state", "presence_diff", "mcp", "token_expiring",
+        "debug", "pong", "batch", "presence_state", "presence_diff", "mcp", "token_expiring",
     ]
 }
 

@@ -17,8 +17,12 @@ struct Cursor: Sendable {
     var wakeRequested = false
     /// Whether it can carry every message of the client, so that what it delivers is delivered.
     let carriesAll: Bool
-    /// Whether the client has acknowledged on this connection or said that it will.
-    var acknowledges: Bool
+    /// What becomes of messages that it does not read fast enough.
+    let policy: SlowConsumerPolicy
+    /// Whether its client takes bundles.
+    let takesBundles: Bool
+    /// How fast it may move; only where the client has acknowledged on this connection or said that it will.
+    var ladder: BackpressureLadder?
     /// Where it started.
     let start: Int
     /// The next sequence to hand out.
@@ -27,22 +31,29 @@ struct Cursor: Sendable {
     var flushed: Int
     /// What is before this never comes on this connection again: it came here, or its client said that it has it.
     var floor: Int
-    /// Bytes that wait in the log for this connection.
+    /// Bytes that wait in the log for this connection and are to be handed out.
     var pendingBytes = 0
+    /// What is skipped, while it is behind and its policy skips something.
+    var backlog: Backlog?
+    /// What has been skipped before `position` and not been told yet.
+    var gap: (from: Int, reason: GapReason)?
     /// A message for it could not be stored: what it gets is not whole any more.
     var isOverrun = false
+    /// Whether it has been told of a hole: then what it delivers is not all that was due.
+    var hasHoles = false
     /// A switch that the connection has not been told of.
     var notice: TransportSwitch?
 
     init(
-        connection: ConnectionID, transport: Transport, role: Role, carriesAll: Bool, acknowledges: Bool, position: Int,
-        floor: Int
+        _ request: Session.AttachRequest, role: Role, policy: SlowConsumerPolicy, position: Int, floor: Int
     ) {
-        self.connection = connection
-        self.transport = transport
+        connection = request.connection
+        transport = request.transport
+        carriesAll = request.carriesAll
+        takesBundles = request.takesBundles
+        if request.acknowledges { ladder = BackpressureLadder(takesBundles: request.takesBundles) }
         self.role = role
-        self.carriesAll = carriesAll
-        self.acknowledges = acknowledges
+        self.policy = policy
         self.position = position
         self.floor = floor
         flushed = position
@@ -50,6 +61,12 @@ struct Cursor: Sendable {
     }
 
     var delivers: Bool { role != .standby }
+    /// Whether its client acknowledges.
+    var acknowledges: Bool { ladder != nil }
+    /// The sequence behind the last that was handed out or told as missing.
+    var handedOut: Int { gap?.from ?? position }
+    /// Whether it goes on with a hole, rather than being closed, when something falls out of the log before its turn.
+    var toleratesHoles: Bool { policy.drops || ladder?.holdsBack == true }
 }
 
 /// A change of the active transport, as the event `transport_switched` tells it.

@@ -35,6 +35,8 @@ public final class Message: Sendable {
     public let transport: Transport?
     /// The payload's own bytes if it is binary. The envelope has them too, in base64.
     public let binary: ByteBuffer?
+    /// Messages with the same key on the same topic replace each other for a connection that is behind and conflates.
+    public let key: String?
     /// When it was accepted: the beginning of its latency.
     public let acceptedAt: Instant
     /// After this point it is not delivered any more.
@@ -42,8 +44,8 @@ public final class Message: Sendable {
 
     public init(
         tail: ByteBuffer, idOffset: Int, idLength: Int, topic: String?, event: String?, priority: Priority,
-        isDurable: Bool, transport: Transport? = nil, binary: ByteBuffer? = nil, acceptedAt: Instant,
-        expiresAt: Instant
+        isDurable: Bool, transport: Transport? = nil, binary: ByteBuffer? = nil, key: String? = nil,
+        acceptedAt: Instant, expiresAt: Instant
     ) {
         self.tail = tail
         self.idOffset = idOffset
@@ -54,6 +56,7 @@ public final class Message: Sendable {
         self.isDurable = isDurable
         self.transport = transport
         self.binary = binary
+        self.key = key
         self.acceptedAt = acceptedAt
         self.expiresAt = expiresAt
     }
@@ -78,17 +81,12 @@ public final class Message: Sendable {
 
 extension Message {
     /// What stands in a log where a message has been taken out: its place is told as a gap.
-    public static func hole(reason: String) -> Message {
+    public static func hole(_ reason: GapReason) -> Message {
         Message(
-            tail: ByteBuffer(), idOffset: 0, idLength: 0, topic: nil, event: reason, priority: .normal,
+            tail: ByteBuffer(), idOffset: 0, idLength: 0, topic: nil, event: reason.rawValue, priority: .normal,
             isDurable: false, acceptedAt: .zero, expiresAt: .zero)
     }
 
     /// Why there is no message in this place; `nil` if there is one.
-    public var holeReason: String? { tail.readableBytes == 0 ? event : nil }
-
-    /// The reason of a gap where a message could not be stored, so that its sender has been refused.
-    public static let notStoredReason = "not_stored"
-    /// The reason of a gap where a stored message has come back damaged.
-    public static let damagedReason = "damaged"
+    public var holeReason: GapReason? { tail.readableBytes == 0 ? event.flatMap(GapReason.init) : nil }
 }

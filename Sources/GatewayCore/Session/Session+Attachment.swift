@@ -52,6 +52,10 @@ extension Session {
         public var carriesAll = true
         /// Whether the client has said that it will acknowledge.
         public var acknowledges = false
+        /// Whether the client takes several messages as one.
+        public var takesBundles = false
+        /// What becomes of messages that it does not read fast enough; `nil` for what `SessionLimits` say.
+        public var slowConsumerPolicy: SlowConsumerPolicy?
 
         public init(connection: ConnectionID, transport: Transport) {
             self.connection = connection
@@ -81,9 +85,9 @@ extension Session {
         lastActivity = now
 
         let cursor = Cursor(
-            connection: request.connection, transport: request.transport,
-            role: request.isIndependent ? .independent : .standby, carriesAll: request.carriesAll,
-            acknowledges: request.acknowledges, position: start, floor: goesOn ? start : 0)
+            request, role: request.isIndependent ? .independent : .standby,
+            policy: request.slowConsumerPolicy ?? limits.slowConsumerPolicy, position: start,
+            floor: goesOn ? start : 0)
 
         var replayed = log.next - start
         cursors.append(cursor)

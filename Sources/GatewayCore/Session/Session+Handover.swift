@@ -15,7 +15,7 @@ extension Session {
 
     /// The highest sequence that any deciding connection was given, plus one.
     var handedOut: Int {
-        cursors.lazy.filter { $0.role == .active }.map(\.position).max() ?? delivered
+        cursors.lazy.filter { $0.role == .active }.map(\.handedOut).max() ?? delivered
     }
 
     /// The present active connections stop taking; those of `transport` start once nothing is under way on the old.
@@ -26,6 +26,10 @@ extension Session {
         guard let from = activeTransport, from != transport else { return }
         for index in cursors.indices where cursors[index].role == .active {
             cursors[index].role = .standby
+            // What it has skipped and not told of is for the others now.
+            if let gap = cursors[index].gap { cursors[index].position = gap.from }
+            cursors[index].gap = nil
+            cursors[index].backlog = nil
             // It reports what it has flushed when it is woken.
             if cursors[index].flushed < cursors[index].position, !cursors[index].wakeRequested {
                 cursors[index].wakeRequested = true

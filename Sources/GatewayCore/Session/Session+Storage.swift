@@ -11,7 +11,7 @@ extension Session {
     /// A message could not be stored, and its sender has been refused: whoever has not had it never gets it.
     public mutating func withdraw(_ sequence: Int) {
         guard sequence >= log.oldest, sequence < log.next else { return }
-        log.replace(sequence, with: .hole(reason: Message.notStoredReason))
+        log.replace(sequence, with: .hole(.notStored))
     }
 
     /// Stored messages that are not needed any more: done, or too far behind what the log can still replay.

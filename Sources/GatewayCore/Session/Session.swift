@@ -30,6 +30,10 @@ public struct Session: Sendable {
     /// Whether a message could not be stored since the last connection left, so that a resume cannot be whole.
     var missedMessages = false
     var connectionsSoFar: UInt32 = 0
+    /// What the client is to be told outside the log: data of `error` events.
+    var alerts: [[UInt8]] = []
+    /// The sequence of the last message with priority `high`; -1 before the first.
+    var lastCritical = -1
     /// Whether the gateway has dropped the session; it takes nothing any more.
     public internal(set) var isForgotten = false
     /// What this client has used of its rate limit.
@@ -106,10 +110,11 @@ public struct Session: Sendable {
         }
         let sequence = log.append(message)
         if message.isDurable { durableEnd = sequence + 1 }
+        if message.priority == .high { lastCritical = sequence }
         if let wanted = message.transport { prefer(wanted, now: now, wakes: &wakes) }
         var deliveredBy: Transport?
         for index in cursors.indices where cursors[index].delivers {
-            cursors[index].pendingBytes += message.cost
+            notePending(index, message, sequence)
             if cursors[index].carriesAll || message.topic != nil {
                 if deliveredBy == nil || cursors[index].role == .active { deliveredBy = cursors[index].transport }
             }
@@ -130,11 +135,18 @@ public struct Session: Sendable {
             if limits.keepsUndelivered || first.isDurable, log.oldest >= delivered {
                 // The client has a right to this one. Durable messages wait behind it within their own bounds; what is
                 // not durable waits only for a client that is here to take it.
-                if limits.keepsUndelivered || message.isDurable { return waits(message, limits: limits) }
-                return !cursors.isEmpty && log.count < limits.logMessages + limits.offlineMessages
-                    && log.bytes + message.cost <= limits.logBytes + limits.offlineBytes
+                let hasRoom: Bool
+                if limits.keepsUndelivered || message.isDurable {
+                    hasRoom = waits(message, limits: limits)
+                } else {
+                    hasRoom =
+                        !cursors.isEmpty && log.count < limits.logMessages + limits.offlineMessages
+                        && log.bytes + message.cost <= limits.logBytes + limits.offlineBytes
+                }
+                // Connections that drop lose it, and are told.
+                guard !hasRoom, dropsForSlowReaders else { return hasRoom }
             }
-            log.removeFirst()
+            removeOldest()
         }
         return true
     }
@@ -153,12 +165,30 @@ public struct Session: Sendable {
 
     // MARK: - Draining
 
-    /// A message on its way to one connection.
+    /// A message on its way to one connection, or the hole that it leaves.
     public struct Delivery: Sendable {
+        /// What goes out.
+        public enum Content: Sendable {
+            case message(Message)
+            /// Nothing from `from` up to and including the delivery's sequence.
+            case gap(from: Int, GapReason)
+        }
+
+        /// The sequence of the message, or the last one of the hole.
         public let sequence: Int
-        public let message: Message
-        /// Whether its time to live is over, so that only the hole is told.
-        public let isExpired: Bool
+        public let content: Content
+    }
+
+    /// What a connection is told beside messages.
+    public struct Notices: Equatable, Sendable {
+        /// A switch that the connection has not been told of; it comes before the messages.
+        public var transportSwitch: TransportSwitch?
+        /// Whether the messages go out as one bundle.
+        public var isBundle = false
+        /// Data of `error` events; they come behind the messages.
+        public var alerts: [[UInt8]] = []
+
+        public init() {}
     }
 
     public enum TakeResult: Equatable, Sendable {
@@ -169,6 +199,8 @@ public struct Session: Sendable {
         /// Too much waits for this connection, or part of it has been trimmed already: from this sequence on the
         /// connection's messages are not whole any more.
         case fellBehind(from: Int, to: Int)
+        /// There is more, and it waits for acknowledgements; take again at this time, or when woken.
+        case held(until: Instant)
         /// The connection stands by and gets nothing now.
         case standby
         /// The connection is not one of this session's.
@@ -179,42 +211,50 @@ public struct Session: Sendable {
     /// - Parameters:
     ///   - flushed: everything before this sequence, among what was handed out earlier, has reached the kernel.
     ///   - maxMessages, maxBytes: how much at most; at least one message is handed out if both are above 0.
-    ///   - notice: a switch that the connection has not been told of; it comes before the messages.
+    ///   - notices: what else the connection is told.
     public mutating func take(
         _ connection: ConnectionID, flushed: Int, maxMessages: Int, maxBytes: Int, limits: SessionLimits, now: Instant,
-        into batch: inout [Delivery], notice: inout TransportSwitch?, wakes: inout WakeSet
+        into batch: inout [Delivery], notices: inout Notices, wakes: inout WakeSet
     ) -> TakeResult {
         guard let index = cursors.firstIndex(where: { $0.connection == connection }) else { return .unknown }
         cursors[index].wakeRequested = false
         noteFlushed(index, before: flushed, now: now, wakes: &wakes)
         if cursors[index].notice != nil {
-            notice = cursors[index].notice
+            notices.transportSwitch = cursors[index].notice
             cursors[index].notice = nil
         }
         guard cursors[index].delivers else { return .standby }
-        if cursors[index].isOverrun { return .fellBehind(from: cursors[index].position, to: log.next) }
+        if cursors[index].isOverrun { return .fellBehind(from: cursors[index].handedOut, to: log.next) }
         if cursors[index].position < log.oldest {
-            return .fellBehind(from: cursors[index].position, to: log.oldest - 1)
+            guard cursors[index].toleratesHoles else {
+                return .fellBehind(from: cursors[index].position, to: log.oldest - 1)
+            }
+            skip(index, to: log.oldest, cursors[index].policy.drops ? .trimmed : .backpressure)
         }
-        if cursors[index].pendingBytes > limits.maxUnsentBytes, maxMessages == 0 {
-            return .fellBehind(from: cursors[index].position, to: log.next - 1)
+        if maxMessages == 0 {
+            guard relieve(index, limits: limits) else {
+                return .fellBehind(from: cursors[index].handedOut, to: log.next - 1)
+            }
+            return cursors[index].position < log.next || cursors[index].gap != nil ? .more : .drained
         }
-        var bytes = 0
-        var taken = 0
-        var position = cursors[index].position
-        while position < log.next, taken < maxMessages, taken == 0 || bytes < maxBytes {
-            let message = log[position]
-            batch.append(Delivery(sequence: position, message: message, isExpired: message.expiresAt <= now))
-            bytes += message.cost
-            taken += 1
-            position += 1
-        }
-        cursors[index].position = position
-        cursors[index].floor = position
-        cursors[index].pendingBytes = position == log.next ? 0 : max(0, cursors[index].pendingBytes - bytes)
+        if !alerts.isEmpty { swap(&alerts, &notices.alerts) }
+        var quota = Quota(messages: maxMessages, end: log.next)
+        if cursors[index].ladder != nil { climb(index, &quota, &notices, limits: limits, now: now) }
+        let taken = advance(index, quota, maxBytes: maxBytes, now: now, into: &batch)
+        let position = cursors[index].position
+        cursors[index].ladder?.handedOut(taken, before: position, limits: limits.backpressure, now: now)
         messagesSent += taken
         if taken > 0 { lastActivity = now }
-        return position < log.next ? .more : .drained
+        guard position < log.next else {
+            cursors[index].backlog = nil
+            cursors[index].pendingBytes = 0
+            return .drained
+        }
+        // The ladder's limit rather than the caller's: it says when to come again.
+        if let until = quota.heldUntil, taken < maxMessages, position == quota.end || taken >= quota.messages {
+            return .held(until: until)
+        }
+        return .more
     }
 
     /// A connection reports how far its bytes have reached the kernel.
@@ -229,7 +269,10 @@ public struct Session: Sendable {
         let sequence = min(sequence, cursors[index].position)
         guard sequence > cursors[index].flushed else { return }
         cursors[index].flushed = sequence
-        if cursors[index].carriesAll { noteDelivered(before: sequence, now: now) }
+        // A hole in a connection that stands beside the active ones says nothing about those.
+        if cursors[index].carriesAll, !(cursors[index].role == .independent && cursors[index].hasHoles) {
+            noteDelivered(before: sequence, now: now)
+        }
         completeHandover(wakes: &wakes)
     }
 
@@ -262,20 +305,21 @@ public struct Session: Sendable {
     // MARK: - Acknowledging
 
     /// The client has received everything up to and including `sequence`. Old and impossible sequences are ignored.
-    public mutating func acknowledge(through sequence: Int, on connection: ConnectionID?) {
+    public mutating func acknowledge(through sequence: Int, on connection: ConnectionID?, wakes: inout WakeSet) {
         noteAcknowledging(connection)
         guard sequence >= acknowledged, sequence < log.next else { return }
         acknowledged = sequence + 1
         done = max(done, acknowledged)
         delivered = max(delivered, acknowledged)
+        releaseHeld(wakes: &wakes)
     }
 
     /// The client has received the message with this id, and all before it. An unknown id is ignored.
-    public mutating func acknowledge(id: String, on connection: ConnectionID?) {
+    public mutating func acknowledge(id: String, on connection: ConnectionID?, wakes: inout WakeSet) {
         var sequence = log.next - 1
         let end = max(acknowledged, log.oldest)
         while sequence >= end {
-            if log[sequence].hasID(id) { return acknowledge(through: sequence, on: connection) }
+            if log[sequence].hasID(id) { return acknowledge(through: sequence, on: connection, wakes: &wakes) }
             sequence -= 1
         }
         noteAcknowledging(connection)
@@ -284,14 +328,16 @@ public struct Session: Sendable {
     private mutating func noteAcknowledging(_ connection: ConnectionID?) {
         acknowledges = true
         guard let index = cursors.firstIndex(where: { $0.connection == connection }) else { return }
-        cursors[index].acknowledges = true
+        if cursors[index].ladder == nil {
+            cursors[index].ladder = BackpressureLadder(takesBundles: cursors[index].takesBundles)
+        }
     }
 
     // MARK: - Age
 
     /// Frees messages that were accepted before `time`.
     public mutating func trim(acceptedBefore time: Instant) {
-        while let first = log.first, first.acceptedAt < time { log.removeFirst() }
+        while let first = log.first, first.acceptedAt < time { removeOldest() }
     }
 
     /// Frees what has outlived its time.
@@ -304,7 +350,7 @@ public struct Session: Sendable {
         guard now - detachedSince >= limits.retention else { return false }
         trim(acceptedBefore: Instant(nanoseconds: now.nanoseconds - limits.offlineAge.nanoseconds + 1))
         while let first = log.first, !first.isDurable || log.oldest < done || first.expiresAt <= now {
-            log.removeFirst()
+            removeOldest()
         }
         return log.isEmpty
     }

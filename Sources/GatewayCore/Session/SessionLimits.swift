@@ -16,6 +16,10 @@ public struct SessionLimits: Equatable, Sendable {
     public var unackedGrace = Instant.Span.seconds(60)
     /// Bytes that may wait for one connection.
     public var maxUnsentBytes = 1 << 20
+    /// What becomes of messages beyond that, unless the connection has asked for something else.
+    public var slowConsumerPolicy = SlowConsumerPolicy.disconnect
+    /// When connections are slowed down whose clients do not keep up with acknowledging.
+    public var backpressure = BackpressureLimits()
     /// Connections that one client may hold at once.
     public var maxConnections = 64
     /// Topics that one client may be subscribed to.

@@ -112,7 +112,7 @@ final class ChannelCarrier: LoopMember, ChannelInboundHandler {
             return end
         }
         let next = engine.visit()
-        finishEvent(drains: false)
+        finishEvent(drains: engine.isDue)
         if case .awaitingPeer(let deadline) = engine.verdict { return deadline }
         return next
     }

@@ -41,6 +41,8 @@ class ConnectionEngine {
     var isAddressCounted = false
     /// Answers to the peer's messages that the present event has brought.
     var waitingAnswers: [(ReplyAddress, StoredAnswer)] = []
+    /// When what is held back by missing acknowledgements may go on.
+    private var heldUntil = Instant.distantFuture
     /// When the connection became a cursor.
     private var attachedAt = Instant.zero
 
@@ -98,12 +100,17 @@ class ConnectionEngine {
     /// - Returns: whether there is more.
     final func drain(upTo bound: Int = .max) -> Bool {
         guard let handle, verdict == .open else { return false }
-        var notice: TransportSwitch?
+        var notices = Session.Notices()
         let own = batchLimits
-        let result = take(handle, BatchLimits(messages: min(bound, own.messages), bytes: own.bytes), &notice)
-        if let notice { write(notice) }
-        if !loop.batch.isEmpty { writeBatch() }
+        let result = take(handle, BatchLimits(messages: min(bound, own.messages), bytes: own.bytes), &notices)
+        if let notice = notices.transportSwitch { write(notice) }
+        if !loop.batch.isEmpty { writeBatch(asBundle: notices.isBundle) }
+        for alert in notices.alerts { write(event: "error", data: alert, sequence: takenBefore - 1) }
+        heldUntil = .distantFuture
         switch result {
+        case .held(let until):
+            heldUntil = until
+            if until < .distantFuture, let member = loop.member(id) { loop.schedule(member, at: until) }
         case .more: return true
         case .fellBehind(let from, let to): fellBehind(from: from, to: to)
         case .unknown: fellBehind(from: takenBefore, to: takenBefore)
@@ -112,17 +119,20 @@ class ConnectionEngine {
         return false
     }
 
+    /// Whether what was held back may go on now.
+    final var isDue: Bool { loop.now >= heldUntil }
+
     /// There is something to take, but the peer does not read: make sure that not too much waits.
     final func stalled() {
         guard let handle, verdict == .open else { return }
-        var notice: TransportSwitch?
-        let result = take(handle, BatchLimits(messages: 0, bytes: 0), &notice)
-        if let notice { write(notice) }
+        var notices = Session.Notices()
+        let result = take(handle, BatchLimits(messages: 0, bytes: 0), &notices)
+        if let notice = notices.transportSwitch { write(notice) }
         switch result {
         case .fellBehind(let from, let to): fellBehind(from: from, to: to)
         // Another transport has taken over because this connection did not read.
         case .unknown: fellBehind(from: takenBefore, to: takenBefore)
-        case .drained, .more, .standby: break
+        case .drained, .more, .standby, .held: break
         }
     }
 
@@ -137,8 +147,21 @@ class ConnectionEngine {
     /// Answers a message of the peer that had to be stored.
     func write(_ answer: StoredAnswer, to address: ReplyAddress) {}
 
+    /// Writes several messages, and the holes between them, as one.
+    /// - Returns: whether it did; otherwise they are written one by one.
+    func writeBundle(_ batch: [Session.Delivery]) -> Bool { false }
+
     /// Tells of a range of messages that will not come.
     func writeGap(from: Int, to: Int, reason: String) {}
+
+    /// The data of the event `gap`.
+    final func gapData(from: Int, to: Int, reason: String) -> [UInt8] {
+        JSONWriter.object { writer in
+            writer.member("from", from)
+            writer.member("to", to)
+            writer.member("reason", reason)
+        }
+    }
 
     /// The peer reads too slowly: from this sequence on its messages are not whole any more.
     func fellBehind(from: Int, to: Int) { verdict = .finished }
@@ -146,7 +169,7 @@ class ConnectionEngine {
     // MARK: - Session
 
     private func take(
-        _ handle: SessionHandle, _ batch: BatchLimits, _ notice: inout TransportSwitch?
+        _ handle: SessionHandle, _ batch: BatchLimits, _ notices: inout Session.Notices
     ) -> Session.TakeResult {
         loop.batch.removeAll(keepingCapacity: true)
         let now = loop.now
@@ -154,29 +177,35 @@ class ConnectionEngine {
         return handle.session.withLock {
             $0.take(
                 id, flushed: flushedBefore, maxMessages: batch.messages, maxBytes: batch.bytes, limits: limits,
-                now: now, into: &loop.batch, notice: &notice, wakes: &loop.context.wakes)
+                now: now, into: &loop.batch, notices: &notices, wakes: &loop.context.wakes)
         }
     }
 
-    private func writeBatch() {
+    private func writeBatch(asBundle isBundle: Bool) {
         let now = loop.now
         // A connection may have been set back to an earlier place: nothing of what it is given now has been sent.
         if let first = loop.batch.first { flushedBefore = min(flushedBefore, first.sequence) }
         let before = loop.outbound.count
         var latency: Int64 = 0
+        var messages = 0
+        let isBundled = isBundle && writeBundle(loop.batch)
         for delivery in loop.batch {
-            if delivery.isExpired {
-                writeGap(
-                    from: delivery.sequence, to: delivery.sequence, reason: delivery.message.holeReason ?? "expired")
-            } else {
-                write(delivery.message, sequence: delivery.sequence)
+            switch delivery.content {
+            case .message(let message):
+                if !isBundled { write(message, sequence: delivery.sequence) }
                 // Waiting for an absent client is no latency of the gateway.
-                latency &+= now.nanoseconds &- max(delivery.message.acceptedAt, attachedAt).nanoseconds
+                latency &+= now.nanoseconds &- max(message.acceptedAt, attachedAt).nanoseconds
+                messages += 1
+            case .gap(let from, let reason):
+                if !isBundled { writeGap(from: from, to: delivery.sequence, reason: reason.rawValue) }
+                if reason != .expired {
+                    loop.counters[Int(transport.rawValue)].messagesDropped += delivery.sequence - from + 1
+                }
             }
             takenBefore = delivery.sequence + 1
         }
         loop.counters[Int(transport.rawValue)].sent(
-            loop.batch.count, bytes: loop.outbound.count - before, latency: .init(nanoseconds: latency), now: now)
+            messages, bytes: loop.outbound.count - before, latency: .init(nanoseconds: latency), now: now)
         loop.batch.removeAll(keepingCapacity: true)
     }
 
@@ -297,7 +326,14 @@ class ConnectionEngine {
         guard Name.isValid(topic) else { throw .invalidMessage("a topic must have " + Name.rule) }
         let limits = gateway.sessionLimits
         switch handle.session.withLock({ $0.claim(topic, limits: limits) }) {
-        case .subscribed: gateway.topics.reconcile(topic, handle)
+        case .subscribed:
+            let now = loop.now
+            gateway.topics.reconcile(topic, handle) { message in
+                guard message.expiresAt > now else { return }
+                _ = handle.session.withLock {
+                    $0.append(message, limits: limits, now: now, wakes: &loop.context.wakes)
+                }
+            }
         case .claimed: break
         case .tooMany: throw .tooManyTopics(limits)
         }

@@ -12,6 +12,7 @@ struct EventStreamRequest: Sendable {
     var topics: [String] = []
     /// `delivery=all`
     var isIndependent = false
+    var slowConsumerPolicy: SlowConsumerPolicy?
     var wantsDebug = false
     /// The client accepts gzip.
     var isCompressed = false
@@ -52,6 +53,7 @@ final class EventStreamEngine: ConnectionEngine {
         var attachRequest = Session.AttachRequest(connection: id, transport: .eventStream)
         attachRequest.resume = request.resume
         attachRequest.isIndependent = request.isIndependent
+        attachRequest.slowConsumerPolicy = request.slowConsumerPolicy
         let attachment: Session.Attachment
         if let client = request.clientID {
             do throws(Problem) {
@@ -169,12 +171,7 @@ final class EventStreamEngine: ConnectionEngine {
 
     override func writeGap(from: Int, to: Int, reason: String) {
         append(Array("id: \(epochText.text)-\(to)\n".utf8))
-        let data = JSONWriter.object { writer in
-            writer.member("from", from)
-            writer.member("to", to)
-            writer.member("reason", reason)
-        }
-        write(event: "gap", data: data, sequence: to)
+        write(event: "gap", data: gapData(from: from, to: to, reason: reason), sequence: to)
         placedSequence = to
     }
 

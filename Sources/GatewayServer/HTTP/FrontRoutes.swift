@@ -193,6 +193,9 @@ extension Gateway {
             }
         }
         stream.isIndependent = request.target["delivery"] == "all"
+        if let name = request.target["slow_consumer_policy"] {
+            stream.slowConsumerPolicy = try slowConsumerPolicy(named: name)
+        }
         stream.wantsDebug = request.target["debug"] == "true" && settings.debug
         try encoding(request, &stream)
         stream.extraHeaders = cors.map { ($0.name, $0.value) }
@@ -261,6 +264,9 @@ extension Gateway {
         if let id = request.target["last_event_id"] { phoenix.resume = ResumePoint(text: id) }
         if request.target["resume"] == "auto", phoenix.resume == .none { phoenix.resume = .automatic }
         phoenix.isIndependent = request.target["delivery"] == "all"
+        if let name = request.target["slow_consumer_policy"] {
+            phoenix.slowConsumerPolicy = try slowConsumerPolicy(named: name)
+        }
         return phoenix
     }
 
@@ -359,6 +365,12 @@ extension Gateway {
         headers.add(contentsOf: cors)
         if case .refused(let wait) = decision {
             return .answer(.problem(.rateLimited(retryAfter: wait.roundedUpSeconds)).adding(headers))
+        }
+        if let number = parsed.number {
+            let outcome = try acceptNumbered(
+                parsed, number, from: handle, channel: nil, loop, later: later(request, headers, loop))
+            guard let outcome else { return .later }
+            return .answer(APIResponse.json(.accepted, outcome.json(number: number)).adding(headers))
         }
         let accepted = try accept(parsed, from: handle, &loop.context, later: later(request, headers, loop))
         guard let accepted else { return .later }

@@ -230,6 +230,9 @@ final class LoopState {
         for (later, answer) in answers {
             switch later {
             case .request(let front, let headers, _): front.value.finishStored(answer, headers)
+            case .numbered(let client, let number, _):
+                guard case .failure(let problem) = answer else { continue }
+                gateway.tell(client, problem, from: number, to: number, self)
             case .push(let id, let address):
                 guard let member = member(id) else { continue }
                 member.answered(address, answer)

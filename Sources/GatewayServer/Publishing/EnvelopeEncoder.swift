@@ -23,6 +23,7 @@ struct EnvelopeEncoder {
         var isDurable = false
         var expiresAt = Instant.distantFuture
         var transport: Transport?
+        var key: String?
     }
 
     /// Encodes one message.
@@ -80,7 +81,7 @@ struct EnvelopeEncoder {
         return Message(
             tail: tail, idOffset: idOffset, idLength: idLength, topic: content.topic, event: content.event,
             priority: content.priority, isDurable: content.isDurable, transport: content.transport,
-            binary: content.binary, acceptedAt: now, expiresAt: content.expiresAt)
+            binary: content.binary, key: content.key, acceptedAt: now, expiresAt: content.expiresAt)
     }
 }
 

@@ -17,6 +17,12 @@ package struct PublishRequest {
     private(set) var id: String?
     private(set) var priority = Priority.normal
     private(set) var isBroadcast = false
+    /// The number that a client has given the message.
+    private(set) var number: Int?
+    /// Whether its topic keeps it for later subscribers.
+    private(set) var isRetained: Bool?
+    /// Messages with the same key replace each other for connections that are behind and conflate.
+    private(set) var key: String?
     private(set) var isDurable: Bool?
     private(set) var timeToLive: Instant.Span?
     /// The transport that the sender would like; `nil` for `auto`.
@@ -30,6 +36,8 @@ package struct PublishRequest {
     static let maxRecipients = 10_000
     /// The longest `type` in bytes.
     static let maxTypeLength = 255
+    /// The longest `key` in bytes.
+    static let maxKeyLength = 255
     /// The longest `id` in bytes.
     static let maxIDLength = 128
 
@@ -146,6 +154,20 @@ package struct PublishRequest {
             isDurable = try boolean("durable", &scanner)
         } else if bytes.isString(key, "broadcast") {
             isBroadcast = try boolean("broadcast", &scanner)
+        } else if bytes.isString(key, "seq") {
+            let span = try scanner.value()
+            guard let value = Int(String(decoding: bytes[span], as: UTF8.self)), value >= 0, value < .max else {
+                throw Problem.invalidMessage("seq must be a whole number from 0 on")
+            }
+            number = value
+        } else if bytes.isString(key, "retain") {
+            isRetained = try boolean("retain", &scanner)
+        } else if bytes.isString(key, "key") {
+            let text = try decoded("key", &scanner)
+            guard (1...Self.maxKeyLength).contains(text.utf8.count) else {
+                throw Problem.invalidMessage("key must be a string of 1 to \(Self.maxKeyLength) bytes")
+            }
+            self.key = text
         } else if bytes.isString(key, "ttl") {
             timeToLive = try milliseconds("ttl", &scanner)
         } else if bytes.isString(key, "timeout") {

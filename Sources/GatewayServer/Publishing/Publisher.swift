@@ -222,7 +222,7 @@ extension Gateway {
         if let topic = request.topic {
             let message = encode(request, data: data, topic: topic, from: nil, isDurable: false, &context)
             try requireStorage(message)
-            return send(message, toTopic: topic, &context)
+            return send(message, toTopic: topic, retention(request, data, message), &context)
         }
         if request.isBroadcast {
             let message = encode(request, data: data, topic: nil, from: nil, isDurable: false, &context)
@@ -259,14 +259,24 @@ extension Gateway {
         _ request: PublishRequest, from sender: SessionHandle, channel: String? = nil, _ context: inout PublishContext,
         later: @autoclosure () -> AnswerLater
     ) throws(Problem) -> Accepted? {
+        let (accepted, isStoring) = try admit(request, from: sender, channel: channel, &context, later: later())
+        return isStoring ? nil : accepted
+    }
+
+    /// As `accept`, for those who need to know now what the answer will be if all goes well.
+    /// - Returns: also whether the answer is given later.
+    func admit(
+        _ request: PublishRequest, from sender: SessionHandle, channel: String?, _ context: inout PublishContext,
+        later: @autoclosure () -> AnswerLater
+    ) throws(Problem) -> (Accepted, isStoring: Bool) {
         let name = sender.clientID.text
         guard let id = request.id else {
             let accepted = try acceptNew(request, from: sender, channel: channel, &context)
-            guard !context.deliveries.isEmpty, case .new(let message, _) = accepted else { return accepted }
+            guard !context.deliveries.isEmpty, case .new(let message, _) = accepted else { return (accepted, false) }
             store(
                 sender: name, id: nil, .accepted(id: message.id, operation: nil), accepted.json, &context,
                 later())
-            return nil
+            return (accepted, true)
         }
         var fresh: Accepted?
         let answer = try ledger.once(
@@ -278,14 +288,14 @@ extension Gateway {
             return context.deliveries.isEmpty ? .accepted(id: id, operation: operation) : .storing
         }
         if let fresh {
-            guard !context.deliveries.isEmpty else { return fresh }
+            guard !context.deliveries.isEmpty else { return (fresh, false) }
             store(sender: name, id: id, .accepted(id: id, operation: nil), fresh.json, &context, later())
-            return nil
+            return (fresh, true)
         }
         switch try settled(answer, sender: name, id: id, later()) {
-        case .accepted(let known, let operation)?: return .repeated(id: known, operation: operation)
-        case .recalled(let body)?: return .recalled(body)
-        case nil: return nil
+        case .accepted(let known, let operation)?: return (.repeated(id: known, operation: operation), false)
+        case .recalled(let body)?: return (.recalled(body), false)
+        case nil: return (.repeated(id: id, operation: nil), true)
         case .published?, .storing?: preconditionFailure("Clients are never the sender without a name")
         }
     }
@@ -308,7 +318,7 @@ extension Gateway {
         if let topic = request.topic {
             let message = encode(request, data: data, topic: topic, from: from, isDurable: false, &context)
             try requireStorage(message)
-            _ = send(message, toTopic: topic, &context)
+            _ = send(message, toTopic: topic, retention(request, data, message), &context)
             return .new(message, operation: nil)
         }
         let name = JSONText.decode(request.bytes[type])
@@ -320,7 +330,7 @@ extension Gateway {
         case .topic(let topic):
             let message = encode(request, data: data, topic: topic, from: from, isDurable: false, &context)
             try requireStorage(message)
-            _ = send(message, toTopic: topic, &context)
+            _ = send(message, toTopic: topic, retention(request, data, message), &context)
             return .new(message, operation: nil)
         }
     }
@@ -359,15 +369,25 @@ extension Gateway {
         content.event = request.event
         content.priority = request.priority
         content.transport = request.transport
+        content.key = request.key
         content.isDurable = request.isDurable ?? isDurable
         if let timeToLive = request.timeToLive { content.expiresAt = context.now + timeToLive }
         return EnvelopeEncoder.encode(
             content, identifiers: &context.identifiers, now: context.now, wallClock: context.wallClock)
     }
 
-    private func send(_ message: Message, toTopic topic: String, _ context: inout PublishContext) -> PublishOutcome {
+    /// Whether the topic keeps the message: its sender says so, or else the operator. `null` as data ends the keeping.
+    private func retention(_ request: PublishRequest, _ data: JSONSpan, _ message: Message) -> Retention? {
+        let isWanted = request.isRetained ?? settings.keepsLastMessage(of: message.topic)
+        guard isWanted else { return nil }
+        return request.bytes[data].first == UInt8(ascii: "n") ? .clear : .keep(message.retained())
+    }
+
+    private func send(
+        _ message: Message, toTopic topic: String, _ retention: Retention?, _ context: inout PublishContext
+    ) -> PublishOutcome {
         var outcome = PublishOutcome(message)
-        topics.withMembers(topic) { members in
+        topics.withMembers(topic, retention: retention) { members in
             outcome.results.reserveCapacity(min(members.count, PublishOutcome.maxResults))
             for handle in members { append(message, to: handle, &outcome, &context) }
         }

@@ -12,13 +12,19 @@ final class TopicRegistry: Sendable {
         let topics = Mutex<[String: TopicMembers]>([:])
     }
 
-    init() {
+    /// The bounds of what topics keep for later subscribers.
+    let retained: RetainedMessages
+
+    init(retained: RetainedMessages = RetainedMessages(maxTopics: 10_000, maxBytes: 64 << 20)) {
+        self.retained = retained
         shards = (0..<Self.shardCount).map { _ in Shard() }
     }
 
     /// Brings a topic's member list into agreement with what the session says of itself. Calls for the same session may
     /// come in any order; the last one to run is right.
-    func reconcile(_ topic: String, _ handle: SessionHandle) {
+    /// - Parameter greet: called with the topic's last message, if it keeps one, for a session that is new to it: before
+    ///   any later message, and after all earlier ones.
+    func reconcile(_ topic: String, _ handle: SessionHandle, greet: (Message) -> Void = { _ in }) {
         while true {
             let isWanted = handle.session.withLock { $0.isSubscribed(to: topic) }
             guard let members = members(topic, beginning: isWanted) else { return }
@@ -26,11 +32,11 @@ final class TopicRegistry: Sendable {
             let isEmpty: Bool? = members.list.withLock { list in
                 guard !list.isRetired else { return nil }
                 if handle.session.withLock({ $0.isSubscribed(to: topic) }) {
-                    list.insert(handle)
+                    if list.insert(handle), let last = list.retained { greet(last) }
                 } else {
                     list.remove(handle)
                 }
-                return list.handles.isEmpty
+                return list.isIdle
             }
             switch isEmpty {
             // The list was taken out meanwhile: look again.
@@ -56,7 +62,7 @@ final class TopicRegistry: Sendable {
         shard(topic).topics.withLock { topics in
             guard topics[topic] === members else { return }
             let isOver = members.list.withLockIfAvailable { list in
-                if list.handles.isEmpty { list.isRetired = true }
+                if list.isIdle { list.isRetired = true }
                 return list.isRetired
             }
             if isOver == true { topics[topic] = nil }
@@ -64,9 +70,32 @@ final class TopicRegistry: Sendable {
     }
 
     /// Runs `body` on the topic's sessions. Publishers to one topic take turns, so that all subscribers see one order.
-    func withMembers(_ topic: String, _ body: ([SessionHandle]) -> Void) {
-        guard let members = shard(topic).topics.withLock({ $0[topic] }) else { return }
-        members.list.withLock { body($0.handles) }
+    /// - Parameter retention: what becomes of the topic's last message; in one step with `body`.
+    func withMembers(_ topic: String, retention: Retention? = nil, _ body: ([SessionHandle]) -> Void) {
+        guard let retention else {
+            guard let members = shard(topic).topics.withLock({ $0[topic] }) else { return }
+            return members.list.withLock { body($0.handles) }
+        }
+        let message: Message? = if case .keep(let message) = retention { message } else { nil }
+        while let members = members(topic, beginning: message != nil) {
+            let isDone = members.list.withLock { list in
+                guard !list.isRetired else { return false }
+                list.retained = message
+                body(list.handles)
+                return true
+            }
+            guard isDone else { continue }
+            if message == nil { retire(topic, members) }
+            break
+        }
+        for oldest in retained.note(topic, cost: message?.cost) { clear(oldest) }
+    }
+
+    /// A topic lets its last message go.
+    private func clear(_ topic: String) {
+        guard let members = members(topic, beginning: false) else { return }
+        members.list.withLock { $0.retained = nil }
+        retire(topic, members)
     }
 
     /// Number of topics with at least one subscriber.
@@ -81,14 +110,21 @@ final class TopicRegistry: Sendable {
 private final class TopicMembers: Sendable {
     struct List {
         private(set) var handles: [SessionHandle] = []
+        /// What whoever subscribes gets first.
+        var retained: Message?
         /// The list is not the topic's any more.
         var isRetired = false
         private var places: [ObjectIdentifier: Int] = [:]
 
-        mutating func insert(_ handle: SessionHandle) {
-            guard places[ObjectIdentifier(handle)] == nil else { return }
+        /// Whether nobody would notice if the list were gone.
+        var isIdle: Bool { handles.isEmpty && retained == nil }
+
+        /// - Returns: whether it is new here.
+        mutating func insert(_ handle: SessionHandle) -> Bool {
+            guard places[ObjectIdentifier(handle)] == nil else { return false }
             places[ObjectIdentifier(handle)] = handles.count
             handles.append(handle)
+            return true
         }
 
         mutating func remove(_ handle: SessionHandle) {

@@ -26,6 +26,7 @@ extension Gateway {
                 let idle = (now - session.lastActivity).milliseconds
                 writer.member("last_activity", Timestamp(milliseconds: wall.milliseconds - idle).text)
                 writer.member("pending_acks", session.pendingAcknowledgements)
+                writer.member("backpressure", session.backpressure.rawValue)
                 writer.member("epoch", session.epoch.description)
                 writer.member("sequence", session.nextSequence - 1)
                 writer.member("stored_messages", session.storedMessages)
@@ -43,6 +44,7 @@ extension Gateway {
         var messagesIn = 0
         var bytesOut = 0
         var slowConsumers = 0
+        var messagesDropped = 0
         var rates = TrafficCounters.Rates()
 
         mutating func add(_ counters: TrafficCounters, now: Instant) {
@@ -51,6 +53,7 @@ extension Gateway {
             messagesIn += counters.messagesIn
             bytesOut += counters.bytesOut
             slowConsumers += counters.slowConsumers
+            messagesDropped += counters.messagesDropped
             let more = counters.rates(now: now)
             rates.messages += more.messages
             rates.latencyNanoseconds &+= more.latencyNanoseconds
@@ -68,6 +71,7 @@ extension Gateway {
             writer.member("messages_received", messagesIn)
             writer.member("bytes_sent", bytesOut)
             writer.member("slow_consumers", slowConsumers)
+            writer.member("messages_dropped", messagesDropped)
         }
     }
 
@@ -81,6 +85,12 @@ extension Gateway {
             }
             writer.member("sessions", directory.sessionCount)
             writer.member("topics", topics.topicCount)
+            let retained = topics.retained.figures
+            writer.member("retained") { writer in
+                writer.member("topics", retained.topics)
+                writer.member("bytes", retained.bytes)
+                writer.member("evicted", topics.retained.evicted.load(ordering: .relaxed))
+            }
             writer.member("uptime_seconds", (Clock.now - startedAt).seconds)
             writer.member("node", settings.nodeID)
         }

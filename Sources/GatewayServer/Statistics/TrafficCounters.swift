@@ -8,6 +8,8 @@ struct TrafficCounters: Sendable {
     var messagesIn = 0
     var errors = 0
     var slowConsumers = 0
+    /// Messages that connections were told of as missing, because they did not read or acknowledge fast enough.
+    var messagesDropped = 0
     private var window = [Bucket](repeating: Bucket(), count: Self.seconds)
 
     /// The last minute, second by second.

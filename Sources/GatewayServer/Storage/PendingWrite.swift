@@ -26,11 +26,14 @@ enum AnswerLater: Sendable {
     case request(NIOLoopBound<HTTPFront>, HTTPHeaders, loop: Int)
     /// To a push on a channel.
     case push(ConnectionID, ReplyAddress)
+    /// To a client whose numbered message was answered while it waited for its turn: it only hears of a failure.
+    case numbered(SessionHandle, Int, loop: Int)
 
     var loop: Int {
         switch self {
         case .request(_, _, let loop): loop
         case .push(let id, _): id.loop
+        case .numbered(_, _, let loop): loop
         }
     }
 }

@@ -9,6 +9,8 @@ struct JoinParameters {
     private(set) var topics: [String] = []
     private(set) var resume = ResumePoint.none
     private(set) var acknowledges = false
+    private(set) var takesBundles = false
+    private(set) var slowConsumerPolicy: String?
     private(set) var isIndependent = false
     /// Whether a V2 client wants binary payloads inside their envelopes, as all others get them.
     private(set) var wantsBase64: Bool?
@@ -58,6 +60,10 @@ struct JoinParameters {
             let form = try text(value, bytes, "binary")
             guard form == "push" || form == "base64" else { throw .invalidMessage("binary must be push or base64") }
             wantsBase64 = form == "base64"
+        } else if bytes.isString(key, "batch") {
+            takesBundles = first == UInt8(ascii: "t")
+        } else if bytes.isString(key, "slow_consumer_policy") {
+            slowConsumerPolicy = try text(value, bytes, "slow_consumer_policy")
         } else if bytes.isString(key, "delivery") {
             isIndependent = try text(value, bytes, "delivery") == "all"
         }

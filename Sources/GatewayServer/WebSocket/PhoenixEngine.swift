@@ -11,6 +11,7 @@ struct PhoenixRequest: Sendable {
     var clientID: ClientID?
     var resume = ResumePoint.none
     var isIndependent = false
+    var slowConsumerPolicy: SlowConsumerPolicy?
 }
 
 /// Phoenix Channels over a WebSocket (contract §5).
@@ -21,11 +22,12 @@ class PhoenixEngine: SocketEngine {
     final let isIndependent: Bool
     /// Whether the client has said that it will acknowledge.
     final private(set) var acknowledges = false
+    private let policyFromQuery: SlowConsumerPolicy?
     final private(set) var channels: PhoenixChannels
     /// Whether a V2 client wants binary payloads inside their envelopes (`binary: "base64"`).
     final private(set) var wantsBase64 = false
     /// The channel of the whole session, while it is joined.
-    private var gatewayChannel: PhoenixChannels.Channel?
+    final private(set) var gatewayChannel: PhoenixChannels.Channel?
     /// Sequences that went out on their own topics before the gateway channel was joined.
     private var alreadyHad = 0..<0
     /// Topics that were joined when `alreadyHad` ended.
@@ -36,6 +38,7 @@ class PhoenixEngine: SocketEngine {
         clientID = request.clientID
         resumeFromQuery = request.resume
         isIndependent = request.isIndependent
+        policyFromQuery = request.slowConsumerPolicy
         channels = PhoenixChannels(limit: loop.gateway.settings.maxChannels)
         super.init(opening: opening, limits: loop.gateway.settings.webSocket, loop: loop)
     }
@@ -160,10 +163,19 @@ class PhoenixEngine: SocketEngine {
                 } else {
                     try PublishRequest(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
                 }
+            let own = topic == WellKnownTopic.gateway ? nil : topic
+            // Built only for what has to be stored.
+            var later: AnswerLater {
+                .push(id, ReplyAddress(joinRef: incoming.joinRef, ref: incoming.ref, topic: incoming.topicText))
+            }
+            if let number = request.number {
+                let outcome = try gateway.acceptNumbered(
+                    request, number, from: handle, channel: own, loop, later: later)
+                guard let outcome else { return }
+                return reply(incoming, isError: false, outcome.json(number: number))
+            }
             let accepted = try gateway.accept(
-                request, from: handle, channel: topic == WellKnownTopic.gateway ? nil : topic, &loop.context,
-                later: .push(
-                    id, ReplyAddress(joinRef: incoming.joinRef, ref: incoming.ref, topic: incoming.topicText)))
+                request, from: handle, channel: own, &loop.context, later: later)
             guard let accepted else { return }
             if case .new(let message, nil) = accepted {
                 replyAccepted(incoming, message)
@@ -195,8 +207,8 @@ class PhoenixEngine: SocketEngine {
             return reply(incoming, .invalidMessage("give msg_id or sequence"))
         }
         handle.session.withLock { session in
-            if let sequence { session.acknowledge(through: sequence, on: id) }
-            if let messageID { session.acknowledge(id: messageID, on: id) }
+            if let sequence { session.acknowledge(through: sequence, on: id, wakes: &loop.context.wakes) }
+            if let messageID { session.acknowledge(id: messageID, on: id, wakes: &loop.context.wakes) }
             releaseDone(handle, &session)
         }
         if incoming.frame.ref != nil { reply(incoming, isError: false, Self.emptyObject) }
@@ -250,6 +262,11 @@ class PhoenixEngine: SocketEngine {
         var request = Session.AttachRequest(connection: id, transport: .webSocket)
         request.resume = parameters.resume.isExplicit ? parameters.resume : resumeFromQuery
         request.acknowledges = parameters.acknowledges
+        request.takesBundles = parameters.takesBundles
+        request.slowConsumerPolicy =
+            try parameters.slowConsumerPolicy.map { name throws(Problem) in
+                try gateway.slowConsumerPolicy(named: name)
+            } ?? policyFromQuery
         request.isIndependent = isIndependent || parameters.isIndependent
         let before = claims
         let isNew = handle == nil
@@ -369,12 +386,13 @@ class PhoenixEngine: SocketEngine {
     // MARK: - Writing
 
     override func write(_ message: Message, sequence: Int) {
-        if let topic = message.topic, let own = channels.channel(topic) {
-            if alreadyHad.contains(sequence), alreadyHadTopics.contains(topic) { return }
-            push(message, sequence, on: own)
-        } else if let gatewayChannel {
-            push(message, sequence, on: gatewayChannel)
-        }
+        if let channel = channel(of: message, sequence) { push(message, sequence, on: channel) }
+    }
+
+    /// The channel that a message arrives on; `nil` if none carries it, or it has come already.
+    func channel(of message: Message, _ sequence: Int) -> PhoenixChannels.Channel? {
+        guard let topic = message.topic, let own = channels.channel(topic) else { return gatewayChannel }
+        return alreadyHad.contains(sequence) && alreadyHadTopics.contains(topic) ? nil : own
     }
 
     private func push(_ message: Message, _ sequence: Int, on channel: PhoenixChannels.Channel) {
@@ -405,14 +423,18 @@ class PhoenixEngine: SocketEngine {
             topic: WellKnownTopic.gateway, event: event, payload: envelope(event, data: data, sequence: sequence))
     }
 
+    override func writeBundle(_ batch: [Session.Delivery]) -> Bool {
+        guard gatewayChannel != nil else { return false }
+        pushBundle(batch)
+        return true
+    }
+
     override func writeGap(from: Int, to: Int, reason: String) {
-        guard gatewayChannel != nil else { return }
-        let data = JSONWriter.object { writer in
-            writer.member("from", from)
-            writer.member("to", to)
-            writer.member("reason", reason)
-        }
-        write(event: "gap", data: data, sequence: to)
+        let data = gapData(from: from, to: to, reason: reason)
+        guard gatewayChannel == nil else { return write(event: "gap", data: data, sequence: to) }
+        // Without the gateway channel each topic may have lost something.
+        let payload = envelope("gap", data: data, sequence: to)
+        for channel in channels.all { push(topic: channel.topic, event: "gap", payload: payload) }
     }
 
     override func announceClose(_ code: CloseCode, reason: String, reconnect: Reconnect) {
@@ -430,7 +452,7 @@ class PhoenixEngine: SocketEngine {
         push(topic: WellKnownTopic.gateway, event: "gateway_close", payload: payload)
     }
 
-    private func push(topic: String, event: String, payload: [UInt8]) {
+    func push(topic: String, event: String, payload: [UInt8]) {
         PhoenixWriter.appendPush(
             version, joinRef: channels.channel(topic)?.joinRef ?? PhoenixWriter.null, ref: PhoenixWriter.null,
             topic: topic, event: event, payload: payload, to: &loop.text)

@@ -114,7 +114,7 @@ import Testing
             publish a! b!~10s c!
             wait 10s
             connect W ws -> new, replays 3, next 3
-            take W -> 0a 1b expired 2c drained
+            take W -> 0a (1...1 expired) 2c drained
             """)
     }
 

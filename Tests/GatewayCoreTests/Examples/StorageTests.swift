@@ -63,7 +63,7 @@ import Testing
             wakes: &wakes)
         #expect(attachment.reason == .new)
         #expect(attachment.replayed == 3)
-        session.acknowledge(through: 0, on: connection)
+        session.acknowledge(through: 0, on: connection, wakes: &wakes)
         let released8 = session.takeReleasable(limits: limits)
         #expect(released8 == 0..<1)
     }
@@ -91,11 +91,13 @@ import Testing
             Session.AttachRequest(connection: connection, transport: .webSocket), limits: limits, now: .zero,
             wakes: &wakes)
         var batch: [Session.Delivery] = []
-        var notice: TransportSwitch?
+        var notices = Session.Notices()
         _ = session.take(
             connection, flushed: 0, maxMessages: 10, maxBytes: 10_000, limits: limits, now: .zero, into: &batch,
-            notice: &notice, wakes: &wakes)
-        #expect(batch.map(\.isExpired) == [false, true, false])
-        #expect(batch[1].message.holeReason == Message.notStoredReason)
+            notices: &notices, wakes: &wakes)
+        let holes = batch.map { delivery -> GapReason? in
+            if case .gap(_, let reason) = delivery.content { reason } else { nil }
+        }
+        #expect(holes == [nil, .notStored, nil])
     }
 }

@@ -127,10 +127,10 @@ import Testing
             connect W ws
             """)
         var batch: [Session.Delivery] = []
-        var notice: TransportSwitch?
+        var notices = Session.Notices()
         let result = transcript.session.take(
             ConnectionID(slot: 1), flushed: 0, maxMessages: 9, maxBytes: .max, limits: transcript.limits, now: .zero,
-            into: &batch, notice: &notice, wakes: &transcript.wakes)
+            into: &batch, notices: &notices, wakes: &transcript.wakes)
         #expect(result == .drained)
     }
 

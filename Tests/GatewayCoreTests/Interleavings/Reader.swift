@@ -6,6 +6,14 @@ struct Reader {
     let transport: Transport
     let isIndependent: Bool
     let carriesAll: Bool
+    let policy: SlowConsumerPolicy
+    var acknowledges: Bool
+    /// It waits for acknowledgements, or for this time.
+    var heldUntil: Instant?
+    /// Sequences that it was told of as missing.
+    var holes: Set<Int> = []
+    /// Whether some of them were dropped rather than too old.
+    var hasDropped = false
     /// Handed out, not yet taken by the kernel.
     var underWay: [Int] = []
     /// Everything before this, among what was handed out, is in the kernel.

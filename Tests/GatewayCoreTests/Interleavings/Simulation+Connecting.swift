@@ -10,6 +10,8 @@ extension Simulation {
         request.isIndependent = kind <= 1
         request.carriesAll = kind != 0
         request.acknowledges = random.oneIn(5)
+        request.takesBundles = random.oneIn(2)
+        if random.oneIn(2) { request.slowConsumerPolicy = random.pick(SlowConsumerPolicy.allCases) }
         request.resume = anyResume()
         attach(request)
     }
@@ -55,7 +57,8 @@ extension Simulation {
             : subject.attach(request, limits: limits, now: now, wakes: &wakes)
         var reader = Reader(
             id: request.connection, transport: request.transport, isIndependent: request.isIndependent,
-            carriesAll: request.carriesAll)
+            carriesAll: request.carriesAll, policy: request.slowConsumerPolicy ?? limits.slowConsumerPolicy,
+            acknowledges: request.acknowledges)
         if request.acknowledges { acknowledgesSince = acknowledgesSince ?? now }
         note(
             "\(promoting ? "promote" : "connect") \(reader.name)\(request.isIndependent ? " independent" : "")"

@@ -42,10 +42,10 @@ extension Simulation {
             }
             if cursor.wakeRequested, !reader.mustTake { report(.wake, "\(reader.name) will not be woken any more") }
             guard cursor.delivers else { continue }
-            if let next = reader.next, next != cursor.position {
-                report(.state, "\(reader.name) is at \(cursor.position), its client at \(next)")
+            if let next = reader.next, next != cursor.handedOut {
+                report(.state, "\(reader.name) is at \(cursor.handedOut), its client at \(next)")
             }
-            if cursor.position < session.log.next, !reader.mustTake {
+            if cursor.position < session.log.next || cursor.gap != nil, !reader.mustTake, reader.heldUntil == nil {
                 report(.wake, "\(reader.name) has something to take and is not woken")
             }
             // What was there before it came does not count against it.

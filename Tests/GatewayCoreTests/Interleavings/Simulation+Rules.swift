@@ -7,17 +7,43 @@ extension Simulation {
         let sequence = delivery.sequence
         guard sequence < ledger.next else { return report(.delivery, "delivers \(sequence), which does not exist") }
         guard let next = reader.next else { return report(.delivery, "\(reader.name) stands by and gets \(sequence)") }
-        if sequence != next { report(.delivery, "\(reader.name) gets \(sequence) where \(next) is next") }
         if sequence < reader.floor { report(.delivery, "\(reader.name) gets \(sequence) again") }
         let message = ledger.entries[sequence].message
-        if delivery.message !== message { report(.delivery, "delivers another message as \(sequence)") }
-        if delivery.isExpired != (message.expiresAt <= now) {
-            report(.delivery, "is wrong about the age of \(sequence)")
+        var first = sequence
+        switch delivery.content {
+        case .message(let delivered):
+            if delivered !== message { report(.delivery, "delivers another message as \(sequence)") }
+            if message.expiresAt <= now { report(.delivery, "is wrong about the age of \(sequence)") }
+        case .gap(let from, let reason):
+            first = from
+            checkGap(from...sequence, reason, reader)
+            readers[index].holes.formUnion(from...sequence)
+            if reason != .expired { readers[index].hasDropped = true }
         }
-        if delivery.isExpired { ledger.excuse(sequence..<(sequence + 1), .told) }
+        if first != next { report(.delivery, "\(reader.name) gets \(first) where \(next) is next") }
         readers[index].next = sequence + 1
         readers[index].floor = sequence + 1
-        readers[index].underWay.append(sequence)
+        readers[index].underWay.append(contentsOf: first...sequence)
+    }
+
+    /// A hole has to have a reason that this connection can have.
+    private func checkGap(_ range: ClosedRange<Int>, _ reason: GapReason, _ reader: Reader) {
+        let isRight =
+            switch reason {
+            case .expired: range.count == 1 && ledger.entries[range.lowerBound].message.expiresAt <= now
+            case .slowConsumer, .trimmed: reader.policy.drops
+            case .backpressure: reader.acknowledges
+            }
+        if !isRight { report(.delivery, "\(reader.name) lacks \(range): \(reason)") }
+        let critical = range.first { ledger.entries[$0].message.priority == .high }
+        if reader.policy == .criticalOnly, reason == .slowConsumer, let critical {
+            report(.delivery, "\(reader.name) lacks \(critical), which is urgent")
+        }
+        // What fell out of the log meanwhile is part of the same hole.
+        let durable = range.first { $0 >= session.log.oldest && ledger.entries[$0].message.isDurable }
+        if reason == .backpressure, let durable {
+            report(.delivery, "\(reader.name) lacks \(durable), which is durable")
+        }
     }
 
     mutating func checkResult(_ result: Session.TakeResult, _ index: Int, stalled: Bool, took: Int) {
@@ -31,6 +57,10 @@ extension Simulation {
         switch result {
         case .drained:
             if reader.next != ledger.next { report(.delivery, "\(reader.name) is drained at \(reader.next as Any?)") }
+        case .held(let until):
+            readers[index].heldUntil = until
+            if !reader.acknowledges { report(.delivery, "\(reader.name) is held back and never acknowledged") }
+            if reader.next == ledger.next { report(.delivery, "\(reader.name) is held back where nothing is") }
         case .more:
             readers[index].mustTake = true
             if !stalled, took == 0 { report(.delivery, "\(reader.name) gets nothing although there is more") }
@@ -44,10 +74,15 @@ extension Simulation {
             if from != reader.next { report(.delivery, "\(reader.name) fell behind at \(from), not at its place") }
             let oldest = session.log.oldest
             if from < oldest {
-                if to != oldest - 1 { report(.delivery, "the hole ends at \(to), not before \(oldest)") }
+                if to != oldest - 1, to != ledger.next - 1 {
+                    report(.delivery, "the hole ends at \(to), not before \(oldest)")
+                }
                 ledger.excuse(from..<oldest, .told)
             } else {
                 let waiting = (from..<ledger.next).reduce(0) { $0 + ledger.entries[$1].message.cost }
+                if reader.policy.drops, reader.policy != .criticalOnly {
+                    report(.delivery, "\(reader.name) is closed although it drops")
+                }
                 if !stalled || waiting <= limits.maxUnsentBytes || to != ledger.next - 1 {
                     report(.delivery, "\(reader.name) fell behind with \(waiting) bytes")
                 }
@@ -166,6 +201,9 @@ extension Simulation {
                 reportFlush(index)
             } else if let index = readers.firstIndex(where: \.mustTake) {
                 take(index, everything: true)
+            } else if let index = readers.firstIndex(where: { $0.heldUntil != nil && $0.next != nil && !$0.isExpelled })
+            {
+                releases(index)
             } else {
                 return
             }

@@ -36,6 +36,9 @@ extension Simulation {
     mutating func pass(_ span: Instant.Span) {
         now = now + span
         note("wait \(span.milliseconds) ms")
+        for index in readers.indices where readers[index].heldUntil.map({ $0 <= now }) ?? false {
+            readers[index].mustTake = true
+        }
     }
 
     mutating func publish() {
@@ -45,7 +48,8 @@ extension Simulation {
         let wish: Transport? = random.oneIn(12) ? random.pick(Transport.allCases) : nil
         let message = Message.sample(
             "m\(ledger.next)", isDurable: isDurable, topic: topic, size: random.pick([0, 200, 400, 1200]),
-            transport: wish, acceptedAt: now, expiresAt: expiresAt)
+            priority: random.oneIn(6) ? .high : .normal, key: random.pick([nil, "k", "l"]), transport: wish,
+            acceptedAt: now, expiresAt: expiresAt)
         let present = readers.filter { !$0.isExpelled }
         let wasAbsent = !present.contains(where: \.carriesAll)
         let before = (count: session.log.count, bytes: session.log.bytes, oldest: session.log.oldest)
@@ -98,7 +102,11 @@ extension Simulation {
         guard count > 0 else { return }
         let reader = readers[index]
         for sequence in reader.underWay.prefix(count) where reader.carriesAll {
-            ledger.received(sequence)
+            if reader.holes.contains(sequence) {
+                ledger.excuse(sequence..<(sequence + 1), .told)
+            } else {
+                ledger.received(sequence)
+            }
         }
         let last = reader.underWay[count - 1]
         if reader.isInTurn, lastID?.epoch != session.epoch || (lastID?.sequence ?? -1) < last {
@@ -123,7 +131,10 @@ extension Simulation {
         ledger.reported(
             reader.reportedBefore..<reader.flushedBefore, at: now, inTurnBy: reader.isInTurn ? reader.transport : nil,
             era: era)
-        ledger.delivered = max(ledger.delivered, reader.flushedBefore)
+        // Nobody else is relieved of what a connection beside the others was not given.
+        if !(reader.isIndependent && reader.hasDropped) {
+            ledger.delivered = max(ledger.delivered, reader.flushedBefore)
+        }
         readers[index].reportedBefore = reader.flushedBefore
     }
 
@@ -131,16 +142,17 @@ extension Simulation {
         noteReported(index)
         readers[index].mustTake = false
         var batch: [Session.Delivery] = []
-        var notice: TransportSwitch?
+        readers[index].heldUntil = nil
+        var notices = Session.Notices()
         let maxMessages = stalled ? 0 : everything ? 1000 : random.pick([1, 2, 4, 256])
         let maxBytes = everything ? .max : random.pick([1, 500, 65_536])
         let id = readers[index].id
         let result = subject.take(
             id, flushed: readers[index].flushedBefore, maxMessages: maxMessages, maxBytes: maxBytes, limits: limits,
-            now: now, into: &batch, notice: &notice, wakes: &wakes)
+            now: now, into: &batch, notices: &notices, wakes: &wakes)
         note(
             "take \(readers[index].name) max \(maxMessages) -> "
-                + "\(notice.map { "[\($0.reason)] " } ?? "")\(batch.map(\.sequence)) \(result)")
+                + "\(notices.transportSwitch.map { "[\($0.reason)] " } ?? "")\(batch.map(\.content)) \(result)")
         collectWakes()
         for delivery in batch { checkDelivery(delivery, index) }
         checkResult(result, index, stalled: stalled, took: batch.count)
@@ -204,17 +216,34 @@ extension Simulation {
         }
         note("ack \(sequence) on \(reader.name)")
         if random.oneIn(2) {
-            subject.session.acknowledge(through: sequence, on: reader.id)
+            subject.session.acknowledge(through: sequence, on: reader.id, wakes: &wakes)
         } else {
             // An id that has been trimmed is not known any more.
-            subject.session.acknowledge(id: "m\(sequence)", on: reader.id)
+            subject.session.acknowledge(id: "m\(sequence)", on: reader.id, wakes: &wakes)
         }
         acknowledgesSince = acknowledgesSince ?? now
+        readers[index].acknowledges = true
+        collectWakes()
         let isKnown = session.acknowledged == sequence &+ 1
         guard isKnown, sequence >= ledger.acknowledged, sequence < ledger.next else {
             if session.acknowledged != ledger.acknowledged { report(.delivery, "acknowledged what nobody meant") }
             return
         }
+        ledger.acknowledged = sequence + 1
+        ledger.delivered = max(ledger.delivered, sequence + 1)
+        ledger.excuse(0..<(sequence + 1), .claimed)
+    }
+
+    /// What a connection waits for comes: time, and if that is not enough, an acknowledgement of all that it was given.
+    mutating func releases(_ index: Int) {
+        guard let until = readers[index].heldUntil, let next = readers[index].next else { return }
+        if until < .distantFuture, until > now { return pass(until - now) }
+        let sequence = next - 1
+        readers[index].mustTake = true
+        guard sequence >= ledger.acknowledged else { return }
+        note("ack \(sequence) on \(readers[index].name), which waits for it")
+        subject.session.acknowledge(through: sequence, on: readers[index].id, wakes: &wakes)
+        collectWakes()
         ledger.acknowledged = sequence + 1
         ledger.delivered = max(ledger.delivered, sequence + 1)
         ledger.excuse(0..<(sequence + 1), .claimed)

@@ -76,6 +76,8 @@ struct Simulation {
         limits.logBytes = random.pick([1500, 4000, 1 << 20])
         limits.offlineMessages = limits.logMessages + random.below(4)
         limits.offlineBytes = limits.logBytes + random.pick([0, 2000])
+        limits.backpressure.halfRatePending = random.pick([1, 3, 50])
+        limits.backpressure.criticalPending = limits.backpressure.halfRatePending + random.pick([1, 3, 50])
         limits.maxUnsentBytes = random.pick([800, 3000, 1 << 20])
     }
 

@@ -10,6 +10,7 @@ struct Subject {
         case resumesOneTooEarly, resumesOneTooLate, hidesWhyItStartsElsewhere
         case losesAWake, losesAMessageInSilence, takesOverBehindWhatWasNotFlushed
         case forgetsWhatIsUnderWayAtASwitch
+        case hidesAGap, passesWhatIsHeldBack
     }
 
     var session: Session
@@ -57,17 +58,25 @@ struct Subject {
 
     mutating func take(
         _ connection: ConnectionID, flushed: Int, maxMessages: Int, maxBytes: Int, limits: SessionLimits, now: Instant,
-        into batch: inout [Session.Delivery], notice: inout TransportSwitch?, wakes: inout WakeSet
+        into batch: inout [Session.Delivery], notices: inout Session.Notices, wakes: inout WakeSet
     ) -> Session.TakeResult {
         let result = session.take(
             connection, flushed: flushed, maxMessages: maxMessages, maxBytes: maxBytes, limits: limits, now: now,
-            into: &batch, notice: &notice, wakes: &wakes)
+            into: &batch, notices: &notices, wakes: &wakes)
+        let gap = batch.firstIndex { if case .gap = $0.content { true } else { false } }
+        if let gap, strikes(.hidesAGap) { batch.remove(at: gap) }
+        if case .held = result, let position = session.cursors.first(where: { $0.connection == connection })?.position,
+            session.nextSequence > position + 1, strikes(.passesWhatIsHeldBack)
+        {
+            let last = session.nextSequence - 1
+            batch.append(Session.Delivery(sequence: last, content: .message(session.log[last])))
+        }
         if let last = batch.last {
             if strikes(.dropsADelivery) { batch.removeLast() }
             if strikes(.repeatsADelivery) { batch.append(last) }
             if strikes(.deliversAnotherMessage) {
                 batch[batch.count - 1] = Session.Delivery(
-                    sequence: last.sequence, message: .sample("forged"), isExpired: last.isExpired)
+                    sequence: last.sequence, content: .message(.sample("forged")))
             }
             if batch.count > 1, strikes(.swapsTwoDeliveries) { batch.swapAt(0, 1) }
         }

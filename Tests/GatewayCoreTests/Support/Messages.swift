@@ -6,7 +6,8 @@ extension Message {
     /// A message as a publisher would have encoded it; its `cost` is at least `size`.
     static func sample(
         _ id: String, isDurable: Bool = false, topic: String? = nil, size: Int = 0,
-        transport: Transport? = nil, acceptedAt: Instant = .zero, expiresAt: Instant = .distantFuture
+        priority: Priority = .normal, key: String? = nil, transport: Transport? = nil, acceptedAt: Instant = .zero,
+        expiresAt: Instant = .distantFuture
     ) -> Message {
         let start = #""id":""#
         var tail = ByteBuffer(string: start + id + #"","data":""#)
@@ -14,8 +15,8 @@ extension Message {
         tail.writeString("\"}")
         return Message(
             tail: tail, idOffset: start.utf8.count, idLength: id.utf8.count, topic: topic, event: nil,
-            priority: .normal,
-            isDurable: isDurable, transport: transport, acceptedAt: acceptedAt, expiresAt: expiresAt)
+            priority: priority, isDurable: isDurable, transport: transport, key: key,
+            acceptedAt: acceptedAt, expiresAt: expiresAt)
     }
 }
 

@@ -8,8 +8,9 @@ import Testing
 ///
 ///     limits log=3 bytes=1000 offline=2 offlineBytes=… unsent=… topics=… keepsUndelivered=1
 ///     wait 60s                       time passes
-///     publish a b! c!#room d*500 e~5s f>sse   names; ! durable, #topic, *bytes, ~time to live, >wished transport
-///     connect W ws [after 3 | after other-3 | seq 3 | auto | foreign] [independent] [partial] [acks]
+///     publish a b! c!#room d*500 e~5s f>sse g=k h^   names; ! durable, #topic, *bytes, ~time to live, >wished
+///                                    transport, =key, ^ priority high (last)
+///     connect W ws [after 3 | after other-3 | seq 3 | auto | foreign] [independent] [partial] [acks] [batch] [drop_oldest …]
 ///     promote W ws …                 the same, for a connection that is there
 ///     take W [max 2] [bytes 100]     all that was taken before counts as flushed, unless `flush W` was told less
 ///     flush W 3                      everything before 3 has reached the kernel
@@ -84,9 +85,9 @@ struct Transcript {
             let by = words.count > 2 ? connection(words[0]) : nil
             let value = words[words.count - 1]
             if words[words.count - 2] == "seq" {
-                session.acknowledge(through: Int(value)!, on: by)
+                session.acknowledge(through: Int(value)!, on: by, wakes: &wakes)
             } else {
-                session.acknowledge(id: value, on: by)
+                session.acknowledge(id: value, on: by, wakes: &wakes)
             }
             return "acknowledged \(session.acknowledged)"
         case "claim": return "\(session.claim(words[0], limits: limits))"
@@ -120,6 +121,9 @@ struct Transcript {
             case "offline": limits.offlineMessages = value
             case "offlineBytes": limits.offlineBytes = value
             case "unsent": limits.maxUnsentBytes = value
+            case "half": limits.backpressure.halfRatePending = value
+            case "critical": limits.backpressure.criticalPending = value
+            case "rate": limits.backpressure.minimumRate = value
             case "topics": limits.maxTopics = value
             case "keepsUndelivered": limits.keepsUndelivered = value == 1
             default: preconditionFailure("Unknown limit \(word)")
@@ -134,6 +138,13 @@ struct Transcript {
         var size = 0
         var topic: String?
         var transport: Transport?
+        let priority = name.last == "^" ? Priority.high : .normal
+        if name.last == "^" { name = name.dropLast() }
+        var key: String?
+        if let mark = name.firstIndex(of: "=") {
+            key = String(name[name.index(after: mark)...])
+            name = name[..<mark]
+        }
         if let mark = name.firstIndex(of: ">") {
             transport = name.hasSuffix("ws") ? .webSocket : .eventStream
             name = name[..<mark]
@@ -153,7 +164,7 @@ struct Transcript {
         let isDurable = name.hasSuffix("!")
         let message = Message.sample(
             String(isDurable ? name.dropLast() : name), isDurable: isDurable, topic: topic, size: size,
-            transport: transport, acceptedAt: now, expiresAt: expiresAt)
+            priority: priority, key: key, transport: transport, acceptedAt: now, expiresAt: expiresAt)
         switch session.append(message, limits: limits, now: now, wakes: &wakes) {
         case .delivered(let sequence, let by): return "\(sequence) by \(by.name)"
         case .queued(let sequence): return "\(sequence) queued"
@@ -172,6 +183,8 @@ extension Transcript {
         request.isIndependent = words.contains("independent") || words.contains("partial")
         request.carriesAll = !words.contains("partial")
         request.acknowledges = words.contains("acks")
+        request.takesBundles = words.contains("batch")
+        request.slowConsumerPolicy = words.compactMap { SlowConsumerPolicy(rawValue: $0) }.first
         flushed[name] = nil
         handedOut[name] = 0
         var outcome = ""
@@ -210,18 +223,26 @@ extension Transcript {
     fileprivate mutating func take(_ words: [String]) -> String {
         let name = words[0]
         var batch: [Session.Delivery] = []
-        var notice: TransportSwitch?
+        var notices = Session.Notices()
         let result = session.take(
             connection(name), flushed: reportedFlush(name), maxMessages: option("max", words) ?? 256,
-            maxBytes: option("bytes", words) ?? 65_536, limits: limits, now: now, into: &batch, notice: &notice,
+            maxBytes: option("bytes", words) ?? 65_536, limits: limits, now: now, into: &batch, notices: &notices,
             wakes: &wakes)
         var parts: [String] = []
-        if let notice { parts.append("[\(notice.from.name) > \(notice.to.name), \(notice.reason.rawValue)]") }
+        if notices.isBundle { parts.append("bundle") }
+        if let notice = notices.transportSwitch {
+            parts.append("[\(notice.from.name) > \(notice.to.name), \(notice.reason.rawValue)]")
+        }
         for delivery in batch {
-            parts.append("\(delivery.sequence)\(delivery.message.id)\(delivery.isExpired ? " expired" : "")")
+            switch delivery.content {
+            case .message(let message): parts.append("\(delivery.sequence)\(message.id)")
+            case .gap(let from, let reason): parts.append("(\(from)...\(delivery.sequence) \(reason.rawValue))")
+            }
             handedOut[name] = delivery.sequence + 1
         }
         switch result {
+        case .held(let until):
+            parts.append(until == .distantFuture ? "held" : "held \((until - now).milliseconds)ms")
         case .drained: parts.append("drained")
         case .more: parts.append("more")
         case .fellBehind(let from, let to): parts.append("fell behind \(from)...\(to)")
