@@ -16,29 +16,31 @@ import Testing
     }
 
     @Test func `what is acknowledged is released once`() {
+        var wakes = WakeSet(loops: 1)
         var session = Session(epoch: Epoch(1), now: .zero)
         append(&session, 5)
         let released1 = session.takeReleasable(limits: limits)
         #expect(released1 == nil)
-        session.acknowledge(through: 2, on: nil)
+        session.acknowledge(through: 2, on: nil, wakes: &wakes)
         let released2 = session.takeReleasable(limits: limits)
         #expect(released2 == 0..<3)
         let released3 = session.takeReleasable(limits: limits)
         #expect(released3 == nil)
-        session.acknowledge(through: 4, on: nil)
+        session.acknowledge(through: 4, on: nil, wakes: &wakes)
         let released4 = session.takeReleasable(limits: limits)
         #expect(released4 == 3..<5)
     }
 
     @Test func `messages that are not durable release nothing`() {
+        var wakes = WakeSet(loops: 1)
         var session = Session(epoch: Epoch(1), now: .zero)
         append(&session, 5, isDurable: false)
-        session.acknowledge(through: 4, on: nil)
+        session.acknowledge(through: 4, on: nil, wakes: &wakes)
         let released5 = session.takeReleasable(limits: limits)
         #expect(released5 == nil)
         append(&session, 1)
         append(&session, 3, isDurable: false)
-        session.acknowledge(through: 8, on: nil)
+        session.acknowledge(through: 8, on: nil, wakes: &wakes)
         let released6 = session.takeReleasable(limits: limits)
         #expect(released6 == 0..<6)
     }

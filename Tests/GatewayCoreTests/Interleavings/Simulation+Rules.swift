@@ -33,6 +33,7 @@ extension Simulation {
             case .expired: range.count == 1 && ledger.entries[range.lowerBound].message.expiresAt <= now
             case .slowConsumer, .trimmed: reader.policy.drops
             case .backpressure: reader.acknowledges
+            case .notStored, .damaged: false
             }
         if !isRight { report(.delivery, "\(reader.name) lacks \(range): \(reason)") }
         let critical = range.first { ledger.entries[$0].message.priority == .high }
