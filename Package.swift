@@ -22,7 +22,8 @@ let package = Package(
         // Pure values: no I/O, no clock, no lock. Scripts/check-imports proves it.
         .target(name: "WireJSON"),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-        .target(name: "WebSocketProtocol", dependencies: ["CZlib"]),
+        .target(name: "Deflate", dependencies: ["CZlib"]),
+        .target(name: "WebSocketProtocol"),
         .target(name: "EventStream"),
         .target(name: "PhoenixProtocol", dependencies: ["WireJSON"]),
         .target(
@@ -40,7 +41,7 @@ let package = Package(
         .target(
             name: "GatewayServer",
             dependencies: [
-                "GatewayCore", "WireJSON", "WebSocketProtocol", "EventStream", "PhoenixProtocol",
+                "GatewayCore", "WireJSON", "Deflate", "WebSocketProtocol", "EventStream", "PhoenixProtocol",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -87,6 +88,7 @@ let package = Package(
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"]),
 
         .testTarget(name: "WireJSONTests", dependencies: ["WireJSON"]),
+        .testTarget(name: "DeflateTests", dependencies: ["Deflate", "CZlib"]),
         .testTarget(name: "WebSocketProtocolTests", dependencies: ["WebSocketProtocol"]),
         .testTarget(name: "EventStreamTests", dependencies: ["EventStream"]),
         .testTarget(name: "PhoenixProtocolTests", dependencies: ["PhoenixProtocol", "WireJSON"]),
@@ -95,7 +97,7 @@ let package = Package(
             dependencies: ["ModelContextProtocol", "WireJSON", .product(name: "NIOCore", package: "swift-nio")]),
         .testTarget(name: "GatewayCoreTests", dependencies: ["GatewayCore"]),
         .testTarget(name: "GatewayConfigurationTests", dependencies: ["GatewayConfiguration"]),
-        .testTarget(name: "GatewayServerTests", dependencies: ["GatewayServer", "GatewayCore"]),
+        .testTarget(name: "GatewayServerTests", dependencies: ["GatewayServer", "GatewayCore", "Deflate", "CZlib"]),
     ],
     swiftLanguageModes: [.v6]
 )

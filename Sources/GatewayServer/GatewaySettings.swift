@@ -37,17 +37,28 @@ public struct GatewaySettings: Sendable {
     public var keepaliveInterval = Instant.Span.seconds(15)
     /// Sent as `retry:`.
     public var retry = Instant.Span.seconds(2)
+    /// Whether event streams are compressed for clients that accept gzip.
+    public var eventStreamCompression = true
+    /// 1 (fast) to 9 (small).
+    public var eventStreamCompressionLevel = 6
+    /// Bytes of messages that are written to an event stream before others have their turn.
+    public var eventStreamChunkSize = 16_384
+    /// How long the peer of an event stream may take nothing and acknowledge nothing of what it was sent.
+    public var eventStreamKeepAliveTimeout = Instant.Span.seconds(120)
 
     public var webSocket = WebSocketLimits()
     /// Pings and pongs that a client may send: so many a second, and so many at once.
     public var controlFrames = RateLimit(rate: 100, burst: 100)
     public var maxChannels = 100
+    /// Messages that are written to a WebSocket before others have their turn.
+    public var webSocketBatchSize = 100
     /// Whether permessage-deflate is offered to clients that ask for it.
     public var webSocketCompression = true
     /// 1 (fast) to 9 (small).
     public var compressionLevel = 1
-    /// How many times its size a compressed message may become.
+    /// How many times its size a compressed message may become, and the size up to which that does not count.
     public var maxInflateRatio = 200
+    public var inflateRatioFrom = 65_536
     public var pingInterval = Instant.Span.seconds(30)
     public var pongTimeout = Instant.Span.seconds(10)
     public var idleTimeout = Instant.Span.seconds(75)

@@ -14,7 +14,7 @@ public struct PerMessageDeflate: Equatable, Sendable {
     /// - Returns: `nil` if there is none: messages then stay as they are.
     public static func negotiate(_ headers: [String]) -> PerMessageDeflate? {
         for header in headers {
-            for offer in header.split(separator: ",", omittingEmptySubsequences: true) {
+            for offer in split(header[...], at: ",") {
                 if let accepted = accept(offer) { return accepted }
             }
         }
@@ -22,7 +22,7 @@ public struct PerMessageDeflate: Equatable, Sendable {
     }
 
     private static func accept(_ offer: Substring) -> PerMessageDeflate? {
-        let parts = offer.split(separator: ";", omittingEmptySubsequences: false).map(trim)
+        let parts = split(offer, at: ";").map(trim)
         guard parts[0].lowercased() == name else { return nil }
         var serverBits = 15
         var seen: Set<String> = []
@@ -49,6 +49,28 @@ public struct PerMessageDeflate: Equatable, Sendable {
         var response = "\(name); server_no_context_takeover; client_no_context_takeover"
         if seen.contains("server_max_window_bits") { response += "; server_max_window_bits=\(serverBits)" }
         return PerMessageDeflate(serverWindowBits: serverBits, response: response)
+    }
+
+    /// The parts between separators, those inside quotes apart (RFC 9110 §5.6.4).
+    private static func split(_ text: Substring, at separator: Character) -> [Substring] {
+        var parts: [Substring] = []
+        var start = text.startIndex
+        var isQuoted = false
+        var isEscaped = false
+        for index in text.indices {
+            let character = text[index]
+            if isEscaped {
+                isEscaped = false
+            } else if isQuoted, character == "\\" {
+                isEscaped = true
+            } else if character == "\"" {
+                isQuoted.toggle()
+            } else if character == separator, !isQuoted {
+                parts.append(text[start..<index])
+                start = text.index(after: index)
+            }
+        }
+        return parts + [text[start...]]
     }
 
     /// A number from 8 to 15 without leading zeros.

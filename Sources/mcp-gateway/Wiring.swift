@@ -27,6 +27,10 @@ extension GatewaySettings {
         heartbeatInterval = Instant.Span(transports.httpSSE.heartbeatInterval)
         keepaliveInterval = Instant.Span(transports.httpSSE.keepaliveInterval)
         retry = Instant.Span(transports.httpSSE.retry)
+        eventStreamCompression = transports.httpSSE.compression
+        eventStreamCompressionLevel = transports.httpSSE.compressionLevel
+        eventStreamChunkSize = transports.httpSSE.chunkSize
+        eventStreamKeepAliveTimeout = Instant.Span(transports.httpSSE.keepAliveTimeout)
 
         webSocket = WebSocketLimits(
             maxFrameSize: transports.webSocket.maxFrameSize, maxMessageSize: transports.webSocket.maxMessageSize,
@@ -34,9 +38,11 @@ extension GatewaySettings {
         controlFrames = RateLimit(
             rate: Double(transports.webSocket.maxControlFrames), burst: transports.webSocket.maxControlFrames)
         maxChannels = transports.webSocket.maxChannels
+        webSocketBatchSize = transports.webSocket.batchSize
         webSocketCompression = transports.webSocket.compression
         compressionLevel = transports.webSocket.compressionLevel
         maxInflateRatio = transports.webSocket.maxInflateRatio
+        inflateRatioFrom = transports.webSocket.inflateRatioFrom
         pingInterval = Instant.Span(transports.webSocket.pingInterval)
         pongTimeout = Instant.Span(transports.webSocket.pongTimeout)
         idleTimeout = Instant.Span(transports.webSocket.idleTimeout)

@@ -36,6 +36,37 @@ import Testing
             ])
     }
 
+    /// The requirements' own tuning section, as YAML.
+    @Test func theTransportTuningOfThePredecessorCanBePasted() throws {
+        let loaded = try load(
+            """
+            websocket:
+              compress: false
+              max_frame_size: 65_536
+              batch_size: 50
+              tcp_nodelay: false
+            http_sse:
+              compress: false
+              chunk_size: 8_192
+              compression_level: 9
+              keep_alive_timeout: 60_000
+            """)
+        let transports = loaded.configuration.transports
+        #expect(!transports.webSocket.compression && !transports.httpSSE.compression)
+        #expect(transports.webSocket.batchSize == 50)
+        #expect(transports.httpSSE.chunkSize == 8192)
+        #expect(transports.httpSSE.compressionLevel == 9)
+        #expect(transports.httpSSE.keepAliveTimeout == .seconds(60))
+        #expect(
+            loaded.notices == [
+                "gateway.yaml:1: websocket is read as transports.websocket",
+                "gateway.yaml:2: transports.websocket.compress is read as transports.websocket.compression",
+                "gateway.yaml:6: http_sse is read as transports.http_sse",
+                "gateway.yaml:7: transports.http_sse.compress is read as transports.http_sse.compression",
+            ])
+        #expect(try load("transports.http_sse.compress: false").configuration.transports.httpSSE.compression == false)
+    }
+
     @Test func sectionsOutsideTransportsAreAliases() throws {
         let loaded = try load(
             "websocket:\n  idle_timeout: 60_000\n  ping_interval: 25_000\n  pong_timeout: 15_000\nhttp_sse:\n  port: 7")

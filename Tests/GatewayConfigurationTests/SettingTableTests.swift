@@ -73,6 +73,7 @@ import Testing
         let samples = [
             "listen.host": "127.0.0.9", "listen.public_host": "a", "transports.websocket.tcp_nodelay": "false",
             "transports.websocket.compression": "false", "transports.websocket.compression_level": "5",
+            "transports.http_sse.compression": "false", "transports.http_sse.compression_level": "5",
             "cors.origin": "http://a",
             "routes": "[]", "cluster.node_id": "n9", "log.level": "error", "log.format": "json",
             "security.allow_anonymous": "true",
@@ -85,7 +86,8 @@ import Testing
             let value =
                 [
                     "transports.websocket.pong_timeout": "21s", "transports.websocket.idle_timeout": "80s",
-                    "session.log_bytes": "2KiB", "operations.log_bytes": "2KiB",
+                    "transports.http_sse.chunk_size": "2KiB", "session.log_bytes": "2KiB",
+                    "operations.log_bytes": "2KiB",
                     "mcp.log_bytes": "2KiB", "mcp.max_unsent_bytes": "2KiB", "mcp.max_result_bytes": "2KiB",
                     "session.max_unsent_bytes": "2KiB", "transports.websocket.max_message_size": "2MiB",
                 ][setting.key] ?? sample

@@ -23,7 +23,7 @@ extension ConfigurationMerge {
             let (key, alias) = table.foreign.resolve(written)
             let origin = Origin.file(path: path, line: entry.line)
             if let alias {
-                notices.append("\(origin): \(alias.alias) is read as \(alias.section)")
+                notices.append("\(origin): \(alias.alias) is read as \(alias.name)")
             }
             if let setting = table[key] {
                 read(entry.value, of: setting, from: origin)

@@ -4,17 +4,22 @@
 struct ForeignNames: Sendable {
     /// Sections under another name than their own: `websocket` for `transports.websocket`.
     let sectionAliases: [(alias: String, section: String)]
+    /// Keys under another name than their own, in full.
+    let keyAliases: [String: String]
     /// Keys that mean nothing here wherever they stand (last part of the key), and why.
     let idleKeys: [String: String]
     /// Variables that mean nothing here, and why.
     let idleVariables: [String: String]
 
     /// The key under its own name, and the alias that it was written with.
-    func resolve(_ key: String) -> (key: String, alias: (alias: String, section: String)?) {
+    func resolve(_ key: String) -> (key: String, alias: (alias: String, name: String)?) {
         for entry in sectionAliases where key == entry.alias || key.hasPrefix(entry.alias + ".") {
-            return (entry.section + key.dropFirst(entry.alias.count), entry)
+            let resolved = entry.section + key.dropFirst(entry.alias.count)
+            guard let own = keyAliases[resolved] else { return (resolved, (entry.alias, entry.section)) }
+            return (own, (key, own))
         }
-        return (key, nil)
+        guard let own = keyAliases[key] else { return (key, nil) }
+        return (own, (key, own))
     }
 }
 
@@ -24,6 +29,10 @@ extension ForeignNames {
         sectionAliases: [
             ("websocket", "transports.websocket"),
             ("http_sse", "transports.http_sse"),
+        ],
+        keyAliases: [
+            "transports.websocket.compress": "transports.websocket.compression",
+            "transports.http_sse.compress": "transports.http_sse.compression",
         ],
         idleKeys: [
             "connection_gc_settings": "not needed: memory is freed at once, without a collector",

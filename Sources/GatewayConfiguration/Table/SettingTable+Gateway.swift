@@ -56,6 +56,19 @@ extension SettingTable {
         Setting(
             "transports.http_sse.retry", \.transports.httpSSE.retry, .duration(.zero ... .seconds(3_600)),
             "How long a browser waits before it reconnects"),
+        Setting(
+            "transports.http_sse.compression", \.transports.httpSSE.compression, .flag,
+            "Whether streams are compressed for clients that accept gzip"),
+        Setting(
+            "transports.http_sse.compression_level", \.transports.httpSSE.compressionLevel, .integer(1...9),
+            "1 is fast, 9 is small"),
+        Setting(
+            "transports.http_sse.chunk_size", \.transports.httpSSE.chunkSize, .size(1_024...(16 << 20)),
+            "Bytes of messages that one write to a stream gathers, before compression"),
+        Setting(
+            "transports.http_sse.keep_alive_timeout", \.transports.httpSSE.keepAliveTimeout,
+            .duration(.milliseconds(10)...(.seconds(86_400))),
+            "A client that takes or acknowledges nothing for so long is given up"),
     ]
 
     private static let webSocket: [Setting] = [
@@ -82,6 +95,9 @@ extension SettingTable {
             "transports.websocket.max_channels", \.transports.webSocket.maxChannels, .integer(1...100_000),
             "Channels that one connection may have joined"),
         Setting(
+            "transports.websocket.batch_size", \.transports.webSocket.batchSize, .integer(1...10_000),
+            "Messages that one write to a connection gathers"),
+        Setting(
             "transports.websocket.compression", \.transports.webSocket.compression, .flag,
             "Whether messages above 1 KiB are compressed for clients that offer it"),
         Setting(
@@ -89,7 +105,10 @@ extension SettingTable {
             "1 is fast, 9 is small"),
         Setting(
             "transports.websocket.max_inflate_ratio", \.transports.webSocket.maxInflateRatio, .integer(2...1_100),
-            "How many times its size a client's compressed message may become, above 1 MiB"),
+            "How many times its size a client's compressed message may become"),
+        Setting(
+            "transports.websocket.inflate_ratio_from", \.transports.webSocket.inflateRatioFrom,
+            .size(0...(256 << 20)), "Inflated size up to which max_inflate_ratio does not count"),
         Setting(
             "transports.websocket.ping_interval", \.transports.webSocket.pingInterval, interval,
             "Time between two pings"),

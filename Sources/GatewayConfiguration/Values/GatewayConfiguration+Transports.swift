@@ -35,6 +35,14 @@ extension GatewayConfiguration {
         public var keepaliveInterval: Duration = .seconds(15)
         /// How long a browser waits before it reconnects; sent as `retry:`.
         public var retry: Duration = .seconds(2)
+        /// Whether streams are compressed for clients that accept gzip.
+        public var compression = true
+        /// 1 (fast) to 9 (small).
+        public var compressionLevel = 6
+        /// Bytes of messages that one write to a stream gathers.
+        public var chunkSize = 16 << 10
+        /// How long a client may take and acknowledge nothing of what it was sent.
+        public var keepAliveTimeout: Duration = .seconds(120)
 
         /// The defaults.
         public init() {}
@@ -56,12 +64,16 @@ extension GatewayConfiguration {
         public var maxControlFrames = 100
         /// Channels that one connection may have joined.
         public var maxChannels = 100
+        /// Messages that one write to a connection gathers.
+        public var batchSize = 100
         /// Whether messages above 1 KiB are compressed for clients that offer permessage-deflate.
         public var compression = true
         /// 1 (fast) to 9 (small).
         public var compressionLevel = 1
         /// How many times its size a compressed message of a client may become.
         public var maxInflateRatio = 200
+        /// Up to this size that does not count.
+        public var inflateRatioFrom = 64 << 10
         /// Time between two pings.
         public var pingInterval: Duration = .seconds(30)
         /// Time in which a ping must be answered.

@@ -1,6 +1,12 @@
 import GatewayCore
 import NIOCore
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Carries bytes between a channel and an engine, and nothing else. It is the only handler of its channel once the
 /// request has been answered.
 final class ChannelCarrier: LoopMember, ChannelInboundHandler {
@@ -36,6 +42,7 @@ final class ChannelCarrier: LoopMember, ChannelInboundHandler {
         loop.begin()
         if let context {
             socket = DirectSocket(context)
+            if let timeout = engine.acknowledgementTimeout { Self.limitSilence(of: context.channel, to: timeout) }
             // Answers to earlier requests may still be in the channel; nothing overtakes them.
             if !context.channel.isWritable { hold(context) }
         }
@@ -64,6 +71,16 @@ final class ChannelCarrier: LoopMember, ChannelInboundHandler {
         context.close(promise: nil)
     }
 
+    /// A peer that vanished without a word acknowledges nothing: the system closes the connection then, after this time
+    /// instead of a quarter of an hour.
+    private static func limitSilence(of channel: any Channel, to timeout: Instant.Span) {
+        #if os(Linux)
+            let option = ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: CInt(TCP_USER_TIMEOUT)))
+            // Only sockets know it.
+            try? channel.syncOptions?.setOption(option, value: Int(timeout.milliseconds))
+        #endif
+    }
+
     override func wake() {
         if isStalled {
             engine.stalled()
@@ -84,7 +101,7 @@ final class ChannelCarrier: LoopMember, ChannelInboundHandler {
         }
         if isStalled {
             // Nothing is read from it meanwhile, so its pongs say nothing; only that it goes on reading counts.
-            let end = stalledSince + gateway.settings.idleTimeout
+            let end = stalledSince + engine.stallTimeout
             guard loop.now < end else {
                 loop.counters[Int(engine.transport.rawValue)].slowConsumers += 1
                 context?.close(promise: nil)

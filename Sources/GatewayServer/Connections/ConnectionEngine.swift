@@ -38,10 +38,6 @@ class ConnectionEngine {
     /// When the connection became a cursor.
     private var attachedAt = Instant.zero
 
-    /// How much is written to one connection before others have their turn.
-    static let maxBatchMessages = 256
-    static let maxBatchBytes = 65_536
-
     init(loop: LoopState, transport: Transport) {
         self.loop = loop
         self.transport = transport
@@ -52,6 +48,20 @@ class ConnectionEngine {
     /// When a client is to come back after a shutdown: not all at once.
     var spreadRetry: Int64 {
         gateway.settings.retry.milliseconds + Int64(loop.context.identifiers.next() % 5000)
+    }
+
+    /// How much is written to one connection before others have their turn.
+    var batchLimits: BatchLimits { BatchLimits(messages: 100, bytes: 65_536) }
+
+    /// How long the peer may not read before it is given up.
+    var stallTimeout: Instant.Span { gateway.settings.idleTimeout }
+
+    /// How long what was sent may stay unacknowledged by the peer's system; `nil` leaves it to ours.
+    var acknowledgementTimeout: Instant.Span? { nil }
+
+    struct BatchLimits {
+        let messages: Int
+        let bytes: Int
     }
 
     // MARK: - What a carrier calls
@@ -79,7 +89,7 @@ class ConnectionEngine {
     final func drain() -> Bool {
         guard let handle, verdict == .open else { return false }
         var notice: TransportSwitch?
-        let result = take(handle, maxMessages: Self.maxBatchMessages, &notice)
+        let result = take(handle, batchLimits, &notice)
         if let notice { write(notice) }
         if !loop.batch.isEmpty { writeBatch() }
         switch result {
@@ -95,7 +105,7 @@ class ConnectionEngine {
     final func stalled() {
         guard let handle, verdict == .open else { return }
         var notice: TransportSwitch?
-        let result = take(handle, maxMessages: 0, &notice)
+        let result = take(handle, BatchLimits(messages: 0, bytes: 0), &notice)
         if let notice { write(notice) }
         switch result {
         case .fellBehind(let from, let to): fellBehind(from: from, to: to)
@@ -122,14 +132,14 @@ class ConnectionEngine {
     // MARK: - Session
 
     private func take(
-        _ handle: SessionHandle, maxMessages: Int, _ notice: inout TransportSwitch?
+        _ handle: SessionHandle, _ batch: BatchLimits, _ notice: inout TransportSwitch?
     ) -> Session.TakeResult {
         loop.batch.removeAll(keepingCapacity: true)
         let now = loop.now
         let limits = limits
         return handle.session.withLock {
             $0.take(
-                id, flushed: flushedBefore, maxMessages: maxMessages, maxBytes: Self.maxBatchBytes, limits: limits,
+                id, flushed: flushedBefore, maxMessages: batch.messages, maxBytes: batch.bytes, limits: limits,
                 now: now, into: &loop.batch, notice: &notice, wakes: &loop.context.wakes)
         }
     }

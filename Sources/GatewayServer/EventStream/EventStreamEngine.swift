@@ -1,3 +1,4 @@
+import Deflate
 import EventStream
 import GatewayCore
 import NIOCore
@@ -12,6 +13,8 @@ struct EventStreamRequest: Sendable {
     /// `delivery=all`
     var isIndependent = false
     var wantsDebug = false
+    /// The client accepts gzip.
+    var isCompressed = false
     /// Header lines that the answer carries beside its own.
     var extraHeaders: [(String, String)] = []
 }
@@ -27,6 +30,18 @@ final class EventStreamEngine: ConnectionEngine {
     /// The sequence that the client's last event id names.
     private var placedSequence = -1
     private var isStandby = false
+    /// What the end of a compressed stream will say; `nil` if it is not compressed.
+    private var gzip: GzipStream?
+
+    override var batchLimits: BatchLimits {
+        BatchLimits(messages: Self.maxBatchMessages, bytes: gateway.settings.eventStreamChunkSize)
+    }
+
+    override var stallTimeout: Instant.Span { gateway.settings.eventStreamKeepAliveTimeout }
+
+    override var acknowledgementTimeout: Instant.Span? { gateway.settings.eventStreamKeepAliveTimeout }
+
+    private static let maxBatchMessages = 256
 
     init(_ request: EventStreamRequest, loop: LoopState) {
         self.request = request
@@ -56,6 +71,8 @@ final class EventStreamEngine: ConnectionEngine {
         placedSequence = takenBefore - 1
 
         loop.outbound.append(Self.head.utf8)
+        if gateway.settings.eventStreamCompression { loop.outbound.append("Vary: Accept-Encoding\r\n".utf8) }
+        if request.isCompressed { loop.outbound.append("Content-Encoding: gzip\r\n".utf8) }
         for (name, value) in request.extraHeaders { loop.outbound.append("\(name): \(value)\r\n".utf8) }
         if let usage = handle?.session.withLock({ $0.rateUsage }) {
             for (name, value) in gateway.rateHeaders(usage, loop.now) {
@@ -63,7 +80,11 @@ final class EventStreamEngine: ConnectionEngine {
             }
         }
         loop.outbound.append("\r\n".utf8)
-        loop.outbound.append(EventStreamWriter.retry(milliseconds: gateway.settings.retry.milliseconds))
+        if request.isCompressed {
+            loop.outbound.append(GzipStream.header)
+            gzip = GzipStream()
+        }
+        append(EventStreamWriter.retry(milliseconds: gateway.settings.retry.milliseconds))
         write(event: "connected", data: connectedData(attachment), sequence: attachment.nextSequence - 1)
         if let refused { writeError(refused) }
         if request.wantsDebug {
@@ -90,7 +111,7 @@ final class EventStreamEngine: ConnectionEngine {
             // What another transport delivers moves this stream's place too, so that it can take over or resume.
             if delivered - 1 > placedSequence {
                 placedSequence = delivered - 1
-                loop.outbound.append(EventStreamWriter.place("\(epochText.text)-\(placedSequence)"))
+                append(EventStreamWriter.place("\(epochText.text)-\(placedSequence)"))
                 lastWrite = now
             }
             next = min(next, now + .seconds(1))
@@ -99,7 +120,7 @@ final class EventStreamEngine: ConnectionEngine {
             write(event: "heartbeat", data: Array("{}".utf8), sequence: (isStandby ? delivered : takenBefore) - 1)
             nextHeartbeat = now + settings.heartbeatInterval
         } else if now - lastWrite >= settings.keepaliveInterval {
-            loop.outbound.append(EventStreamWriter.comment)
+            append(EventStreamWriter.comment)
             lastWrite = now
         }
         return min(next, nextHeartbeat, now + settings.keepaliveInterval)
@@ -130,55 +151,24 @@ final class EventStreamEngine: ConnectionEngine {
     private func leave(_ data: [UInt8]) {
         guard verdict == .open else { return }
         write(event: "gateway_close", data: data, sequence: takenBefore - 1)
+        if let gzip { loop.outbound.append(gzip.trailer) }
         detach(leaving: false)
         verdict = .finished
     }
 
     override func write(_ message: Message, sequence: Int) {
-        let event = message.event
-        let tail = message.tail
-        let isShared = tail.readableBytes >= Outbound.shareFrom
-        // Two numbers of 20 digits, two epochs of 13, and the constant parts.
-        let bound = 128 + (event?.utf8.count ?? 0) + (isShared ? 0 : tail.readableBytes)
-        loop.outbound.buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { target in
-            var out = RawWriter(target.baseAddress!)
-            out.put("id: ")
-            epochText.put(to: &out)
-            out.put("-")
-            out.put(decimal: sequence)
-            if let event {
-                out.put("\nevent: ")
-                out.put(text: event)
-                out.put("\ndata: {\"epoch\":\"")
-            } else {
-                out.put("\nevent: message\ndata: {\"epoch\":\"")
-            }
-            epochText.put(to: &out)
-            out.put("\",\"sequence\":")
-            out.put(decimal: sequence)
-            out.put(",")
-            if !isShared {
-                tail.withUnsafeReadableBytes { out.put($0) }
-                out.put("\n\n")
-            }
-            return out.count
-        }
-        if isShared {
-            loop.outbound.append(shared: tail)
-            loop.outbound.append("\n\n".utf8)
-        }
+        if gzip == nil { writePlain(message, sequence) } else { writeCompressed(message, sequence) }
         placedSequence = sequence
         lastWrite = loop.now
     }
 
     override func write(event: String, data: [UInt8], sequence: Int) {
-        loop.outbound.append(
-            EventStreamWriter.event(event, data: envelope(event, data: data, sequence: sequence)))
+        append(EventStreamWriter.event(event, data: envelope(event, data: data, sequence: sequence)))
         lastWrite = loop.now
     }
 
     override func writeGap(from: Int, to: Int, reason: String) {
-        loop.outbound.append("id: \(epochText.text)-\(to)\n".utf8)
+        append(Array("id: \(epochText.text)-\(to)\n".utf8))
         let data = JSONWriter.object { writer in
             writer.member("from", from)
             writer.member("to", to)
@@ -186,6 +176,131 @@ final class EventStreamEngine: ConnectionEngine {
         }
         write(event: "gap", data: data, sequence: to)
         placedSequence = to
+    }
+
+    // MARK: - Messages
+
+    private func writePlain(_ message: Message, _ sequence: Int) {
+        let tail = message.tail
+        let isShared = tail.readableBytes >= Outbound.shareFrom
+        let bound = Self.headBound(message) + (isShared ? 0 : tail.readableBytes + Self.endOfEvent.utf8CodeUnitCount)
+        loop.outbound.buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { target in
+            var out = RawWriter(target.baseAddress!)
+            putHead(message, sequence, to: &out)
+            if !isShared {
+                tail.withUnsafeReadableBytes { out.put($0) }
+                out.put(Self.endOfEvent)
+            }
+            return out.count
+        }
+        if isShared {
+            loop.outbound.append(shared: tail)
+            loop.outbound.append("\n\n".utf8)
+        }
+    }
+
+    /// What is this client's own goes into a stored block; the compressed blocks behind it are those of all streams.
+    private func writeCompressed(_ message: Message, _ sequence: Int) {
+        let tail = message.tail
+        let shared =
+            SharedCompression.isWorth(message, now: loop.now) ? loop.compression.shared(message, .eventStream) : nil
+        let isInline = shared == nil && tail.readableBytes < Outbound.shareFrom
+        let bound = Self.headBound(message) + (isInline ? tail.readableBytes + Self.endOfEvent.utf8CodeUnitCount : 0)
+        loop.outbound.buffer.writeWithUnsafeMutableBytes(
+            minimumWritableBytes: StoredBlock.headerSize + bound
+        ) { target in
+            let start = target.baseAddress! + StoredBlock.headerSize
+            var out = RawWriter(start)
+            putHead(message, sequence, to: &out)
+            if isInline {
+                tail.withUnsafeReadableBytes { out.put($0) }
+                out.put(Self.endOfEvent)
+            }
+            StoredBlock.writeHeader(count: out.count, to: target.baseAddress!)
+            gzip?.append(UnsafeRawBufferPointer(start: start, count: out.count))
+            return StoredBlock.headerSize + out.count
+        }
+        guard !isInline else { return }
+        if let text = shared?.text {
+            gzip?.append(text)
+        } else {
+            tail.withUnsafeReadableBytes { gzip?.append($0) }
+            Self.withEndOfEvent { gzip?.append($0) }
+        }
+        if let bytes = shared?.bytes {
+            loop.outbound.append(shared: bytes)
+        } else {
+            store(tail)
+            Self.withEndOfEvent { store($0) }
+        }
+    }
+
+    /// Everything before the part that all streams share.
+    @inline(__always)
+    private func putHead(_ message: Message, _ sequence: Int, to out: inout RawWriter) {
+        out.put("id: ")
+        epochText.put(to: &out)
+        out.put("-")
+        out.put(decimal: sequence)
+        if let event = message.event {
+            out.put("\nevent: ")
+            out.put(text: event)
+            out.put("\ndata: {\"epoch\":\"")
+        } else {
+            out.put("\nevent: message\ndata: {\"epoch\":\"")
+        }
+        epochText.put(to: &out)
+        out.put("\",\"sequence\":")
+        out.put(decimal: sequence)
+        out.put(",")
+    }
+
+    /// Two numbers of 20 digits, two epochs of 13, and the constant parts.
+    @inline(__always)
+    private static func headBound(_ message: Message) -> Int { 128 + (message.event?.utf8.count ?? 0) }
+
+    private static let endOfEvent: StaticString = "\n\n"
+
+    private static func withEndOfEvent(_ body: (UnsafeRawBufferPointer) -> Void) {
+        body(UnsafeRawBufferPointer(start: endOfEvent.utf8Start, count: endOfEvent.utf8CodeUnitCount))
+    }
+
+    // MARK: - Compression
+
+    /// Adds text of this client's own.
+    private func append(_ text: [UInt8]) {
+        guard gzip != nil else { return loop.outbound.append(text) }
+        text.withUnsafeBytes {
+            gzip?.append($0)
+            store($0)
+        }
+    }
+
+    /// Adds stored blocks. Their text has been noted.
+    private func store(_ text: UnsafeRawBufferPointer) {
+        var rest = text
+        while !rest.isEmpty {
+            let part = UnsafeRawBufferPointer(rebasing: rest.prefix(StoredBlock.maxCount))
+            storeHeader(part.count)
+            loop.outbound.buffer.writeBytes(part)
+            rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(part.count))
+        }
+    }
+
+    /// Adds stored blocks around bytes that others write too.
+    private func store(_ text: ByteBuffer) {
+        var rest = text
+        while let part = rest.readSlice(length: min(rest.readableBytes, StoredBlock.maxCount)), part.readableBytes > 0 {
+            storeHeader(part.readableBytes)
+            loop.outbound.append(shared: part)
+        }
+    }
+
+    private func storeHeader(_ count: Int) {
+        loop.outbound.buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: StoredBlock.headerSize) { target in
+            StoredBlock.writeHeader(count: count, to: target.baseAddress!)
+            return StoredBlock.headerSize
+        }
     }
 
     private func writeError(_ problem: Problem) {

@@ -161,6 +161,7 @@ extension Gateway {
         }
         stream.isIndependent = request.target["delivery"] == "all"
         stream.wantsDebug = request.target["debug"] == "true" && settings.debug
+        try encoding(request, &stream)
         stream.extraHeaders = cors.map { ($0.name, $0.value) }
         // Refused before the stream begins, as far as it can be known.
         if let handle = directory.find(client) {
@@ -179,6 +180,18 @@ extension Gateway {
         if stream.resume == .none { stream.resume = .automatic }
     }
 
+    private func encoding(_ request: FrontRequest, _ stream: inout EventStreamRequest) throws(Problem) {
+        switch AcceptEncoding.choose(
+            request.head.headers[canonicalForm: "accept-encoding"].map(String.init),
+            offersGzip: settings.eventStreamCompression)
+        {
+        case .gzip: stream.isCompressed = true
+        case .identity: break
+        case .nothing:
+            throw Problem(406, "not_acceptable", "Accept-Encoding leaves neither gzip nor identity")
+        }
+    }
+
     /// `GET /mcp/events`: what clients sent and no other route took, for back ends.
     private func operationStream(
         _ request: FrontRequest, _ cors: HTTPHeaders, _ loop: LoopState
@@ -189,6 +202,7 @@ extension Gateway {
             stream.resume = ResumePoint(text: id)
         }
         try automatic(request, &stream)
+        try encoding(request, &stream)
         stream.extraHeaders = cors.map { ($0.name, $0.value) }
         return EventStreamEngine(stream, loop: loop)
     }

@@ -78,7 +78,9 @@ final class LoopState {
         let now = Clock.now
         context = PublishContext(now: now, wallClock: Clock.wall, wakes: WakeSet(loops: gateway.loopCount))
         wheel = TimingWheel(tick: Self.tick, buckets: 512, now: now)
-        compression = SharedCompression(level: gateway.settings.compressionLevel)
+        compression = SharedCompression(
+            webSocketLevel: gateway.settings.compressionLevel,
+            eventStreamLevel: gateway.settings.eventStreamCompressionLevel)
         unmasked = .allocate(byteCount: 65_536, alignment: 16)
         batch.reserveCapacity(256)
     }

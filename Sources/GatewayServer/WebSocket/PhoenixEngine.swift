@@ -357,13 +357,12 @@ class PhoenixEngine: SocketEngine {
     /// Pushes a message with its envelope.
     func pushEnvelope(_ message: Message, _ sequence: Int, on channel: PhoenixChannels.Channel) {
         var compressed: ByteBuffer?
-        // Replays are each client's own: compressing them would cost every one of them.
-        if deflateWindowBits > 0, message.tail.readableBytes > SharedCompression.threshold,
-            loop.now - message.acceptedAt < SharedCompression.liveness
-        {
-            let suffix = version == .v2 ? UInt8(ascii: "]") : UInt8(ascii: "}")
-            compressed = loop.compression.deflated(
-                message, .init(windowBits: Int(deflateWindowBits), suffix: suffix))
+        if deflateWindowBits > 0, SharedCompression.isWorth(message, now: loop.now) {
+            let ending = version == .v2 ? SharedCompression.Ending.phoenixV2 : .phoenixV1
+            compressed =
+                loop.compression.shared(
+                    message, .init(windowBits: Int(deflateWindowBits), ending: ending)
+                ).bytes
         }
         PushWriter.write(
             message, sequence: sequence, channel: channel, version: version, epoch: epochText, compressed: compressed,

@@ -1,3 +1,4 @@
+import Deflate
 import GatewayCore
 import NIOCore
 import PhoenixProtocol
@@ -82,17 +83,15 @@ enum PushWriter {
         let head =
             channel.topic.utf8.count + (message.event?.utf8.count ?? 7) + 24 + epoch.count + decimalLength(sequence)
             + (version == .v2 ? 13 + channel.joinRef.count : 44)
-        let frame = 5 + head + compressed.readableBytes
+        let frame = StoredBlock.headerSize + head + compressed.readableBytes
         let headerSize = FrameHeader.size(frame)
         let isShared = compressed.readableBytes >= Outbound.shareFrom
         let inlineSize = headerSize + frame - (isShared ? compressed.readableBytes : 0)
         outbound.buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: inlineSize) { target in
             FrameHeader.write(.text, isCompressed: true, count: frame, to: target.baseAddress!)
             let block = target.baseAddress! + headerSize
-            block.storeBytes(of: 0, as: UInt8.self)
-            block.storeBytes(of: UInt16(head).littleEndian, toByteOffset: 1, as: UInt16.self)
-            block.storeBytes(of: (~UInt16(head)).littleEndian, toByteOffset: 3, as: UInt16.self)
-            var out = RawWriter(block + 5)
+            StoredBlock.writeHeader(count: head, to: block)
+            var out = RawWriter(block + StoredBlock.headerSize)
             putHead(message, sequence: sequence, channel: channel, version: version, epoch: epoch, &out)
             assert(out.count == head, "The stored block's length is wrong")
             if !isShared { compressed.withUnsafeReadableBytes { out.put($0) } }

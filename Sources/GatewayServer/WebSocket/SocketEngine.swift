@@ -1,3 +1,4 @@
+import Deflate
 import GatewayCore
 import NIOCore
 import WebSocketProtocol
@@ -90,6 +91,12 @@ class SocketEngine: ConnectionEngine {
 
     // MARK: - Engine
 
+    override var batchLimits: BatchLimits {
+        BatchLimits(messages: gateway.settings.webSocketBatchSize, bytes: Self.maxBatchBytes)
+    }
+
+    private static let maxBatchBytes = 65_536
+
     override func start() {
         loop.outbound.append(opening)
         opening = []
@@ -135,11 +142,14 @@ class SocketEngine: ConnectionEngine {
     }
 
     private func inflate(_ payload: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void) {
-        switch loop.compression.inflate(
-            payload, limit: maxMessageSize, ratio: gateway.settings.maxInflateRatio, body)
-        {
+        let settings = gateway.settings
+        let limits = Inflater.Limits(
+            bytes: maxMessageSize, ratio: settings.maxInflateRatio, ratioFrom: settings.inflateRatioFrom)
+        switch loop.compression.inflate(payload, limits: limits, body) {
         case .message: break
         case .tooLarge: fail(.messageTooBig, "a message may have \(maxMessageSize) bytes when inflated")
+        case .tooDense:
+            fail(.messageTooBig, "above \(limits.ratioFrom) bytes it may inflate \(limits.ratio) times its size")
         case .invalid: fail(.invalidPayload, "not what permessage-deflate makes (RFC 7692 7.2.2)")
         }
     }

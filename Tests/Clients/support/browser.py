@@ -97,6 +97,7 @@ class Page:
         self._browser, self._session, self._context = browser, session, context
         self.errors = []
         self.requests = []
+        self.responses = []
         self.sockets = []
         self.frames_sent = []
         self._loaded = threading.Event()
@@ -114,6 +115,8 @@ class Page:
             self.errors.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
         elif method == "Network.requestWillBeSent":
             self.requests.append(params["request"])
+        elif method == "Network.responseReceived":
+            self.responses.append(params["response"])
         elif method == "Network.webSocketCreated":
             self.sockets.append(params["url"])
         elif method == "Network.webSocketFrameSent":

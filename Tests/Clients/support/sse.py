@@ -6,6 +6,7 @@ import json
 import queue
 import socket
 import threading
+import zlib
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -108,6 +109,9 @@ class Stream:
         self.headers = self.response.headers
         self._socket.settimeout(None)
         self.raw = b""
+        self.received = 0
+        """Bytes of the body as they came."""
+        self.gunzip = zlib.decompressobj(31) if self.headers["Content-Encoding"] == "gzip" else None
         self.parser = Parser()
         self.ended = threading.Event()
         self._events = queue.Queue()
@@ -116,6 +120,9 @@ class Stream:
     def _read(self):
         with contextlib.suppress(OSError, ValueError, AttributeError, http.client.HTTPException):
             while chunk := self.response.read1(65536):
+                self.received += len(chunk)
+                if self.gunzip:
+                    chunk = self.gunzip.decompress(chunk)
                 self.raw += chunk
                 for event in self.parser.feed(chunk):
                     self._events.put(event)

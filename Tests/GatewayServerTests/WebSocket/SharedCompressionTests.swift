@@ -1,3 +1,4 @@
+import Deflate
 import GatewayCore
 import NIOCore
 import PhoenixProtocol
@@ -12,7 +13,9 @@ struct SharedCompressionTests {
     private func inflated(_ payload: [UInt8]) throws -> [UInt8] {
         var result: [UInt8] = []
         let outcome = payload.withUnsafeBytes { bytes in
-            Inflater().inflate(bytes, limit: 1 << 24, ratio: 1 << 20) { result = Array($0) }
+            Inflater().inflate(bytes, limits: .init(bytes: 1 << 24, ratio: 1 << 20, ratioFrom: 0)) {
+                result = Array($0)
+            }
         }
         try #require(outcome == .message)
         return result
@@ -50,10 +53,10 @@ struct SharedCompressionTests {
             random.pick(["t", "room:é", String(repeating: "t", count: 255)]), random.pick(["null", "\"1\"", "17"]))
         let sequence = random.pick([0, 9, 123_456, Int.max])
         let epoch = EpochText(Epoch(random.next()))
-        let compression = SharedCompression(level: random.pick([1, 6, 9]))
-        let suffix = version == .v2 ? UInt8(ascii: "]") : UInt8(ascii: "}")
+        let compression = SharedCompression(webSocketLevel: random.pick([1, 6, 9]), eventStreamLevel: 1)
+        let ending = version == .v2 ? SharedCompression.Ending.phoenixV2 : .phoenixV1
         let bytes = try #require(
-            compression.deflated(message, .init(windowBits: 9 + random.below(7), suffix: suffix)), "it pays")
+            compression.shared(message, .init(windowBits: 9 + random.below(7), ending: ending)).bytes, "it pays")
 
         var outbound = Outbound()
         PushWriter.write(
@@ -71,21 +74,21 @@ struct SharedCompressionTests {
     }
 
     @Test func `subscribers of one form share one compression, forms do not mix`() throws {
-        let compression = SharedCompression(level: 1)
+        let compression = SharedCompression(webSocketLevel: 1, eventStreamLevel: 1)
         let data = "\"" + String(repeating: "abc ", count: 2000) + "\""
         let messages = (0..<3).map { Message.encoded(data: data, seed: UInt64($0) + 1) }
-        let v1 = SharedCompression.Form(windowBits: 15, suffix: UInt8(ascii: "}"))
-        let v2 = SharedCompression.Form(windowBits: 15, suffix: UInt8(ascii: "]"))
+        let v1 = SharedCompression.Form(windowBits: 15, ending: .phoenixV1)
+        let v2 = SharedCompression.Form(windowBits: 15, ending: .phoenixV2)
         for _ in 0..<3 {
             for message in messages {
                 for form in [v1, v2] {
-                    let bytes = try #require(compression.deflated(message, form))
-                    let again = try #require(compression.deflated(message, form))
+                    let bytes = try #require(compression.shared(message, form).bytes)
+                    let again = try #require(compression.shared(message, form).bytes)
                     #expect(
                         bytes.withUnsafeReadableBytes(\.baseAddress) == again.withUnsafeReadableBytes(\.baseAddress),
                         "the same bytes, not equal ones")
                     let whole = try inflated(Array(buffer: bytes))
-                    #expect(whole == Array(buffer: message.tail) + [form.suffix])
+                    #expect(whole == Array(buffer: message.tail) + Array(form.ending.text.description.utf8))
                 }
             }
             compression.forget()
@@ -93,14 +96,16 @@ struct SharedCompressionTests {
     }
 
     @Test func `more messages than are remembered are each compressed right`() throws {
-        let compression = SharedCompression(level: 1)
-        let form = SharedCompression.Form(windowBits: 15, suffix: UInt8(ascii: "]"))
+        let compression = SharedCompression(webSocketLevel: 1, eventStreamLevel: 1)
+        let form = SharedCompression.Form(windowBits: 15, ending: .phoenixV2)
         let messages = (0..<40).map { number in
             Message.encoded(data: "\"" + String(repeating: "\(number) ", count: 1000) + "\"")
         }
         for message in messages + messages.reversed() {
-            let bytes = try #require(compression.deflated(message, form))
-            #expect(try inflated(Array(buffer: bytes)) == Array(buffer: message.tail) + [form.suffix])
+            let bytes = try #require(compression.shared(message, form).bytes)
+            #expect(
+                try inflated(Array(buffer: bytes)) == Array(buffer: message.tail)
+                    + Array(form.ending.text.description.utf8))
         }
     }
 
@@ -110,9 +115,9 @@ struct SharedCompressionTests {
         let message = Message(
             tail: ByteBuffer(bytes: noise), idOffset: 0, idLength: 0, topic: nil, event: nil, priority: .normal,
             isDurable: false, acceptedAt: .zero, expiresAt: .distantFuture)
-        let compression = SharedCompression(level: 1)
-        let form = SharedCompression.Form(windowBits: 15, suffix: UInt8(ascii: "]"))
-        #expect(compression.deflated(message, form) == nil)
-        #expect(compression.deflated(message, form) == nil)
+        let compression = SharedCompression(webSocketLevel: 1, eventStreamLevel: 1)
+        let form = SharedCompression.Form(windowBits: 15, ending: .phoenixV2)
+        #expect(compression.shared(message, form).bytes == nil)
+        #expect(compression.shared(message, form).bytes == nil)
     }
 }
