@@ -3,10 +3,10 @@
 SWIFT_RELEASE = swift build -c release --static-swift-stdlib --product mcp-gateway
 GATEWAY = .build/release/mcp-gateway
 
-.PHONY: run build test unit clients lint soak fuzz bench connections clean packages help
+.PHONY: run build test unit clients lint soak fuzz bench bench-compression connections clean packages help
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 20
 
 run: build ## build and start the gateway on its defaults
 	@exec $(GATEWAY) serve $(ARGS)
@@ -45,6 +45,10 @@ fuzz: ## libFuzzer on what reads strangers' bytes; SECONDS=600 each, TARGET="fra
 bench: build ## beside nchan: memory, fan-out, echo
 	@Scripts/packages bench
 	Benchmarks/compare --rounds 3
+
+bench-compression: build ## deflate and gzip broadcasts beside plain ones, nchan, websockets
+	@Scripts/packages bench
+	Benchmarks/compression --rounds 3
 
 connections: build ## 19,000 connections on one process
 	@Scripts/packages bench

@@ -50,8 +50,12 @@
  *   --first          SSE: the first event, not the response head, completes the
  *                    handshake
  *   --sequence       check that "sequence": numbers are consecutive per connection
- *   -x               offer permessage-deflate; compressed messages are counted,
- *                    but not read: no latency, no check for lost ones
+ *   -x               offer permessage-deflate (WebSocket), accept gzip (SSE). Nothing is
+ *                    inflated. What the server put into a stored block is read:
+ *                    with --sequence, in fan-out, the number there tells which
+ *                    message it is, and everything is checked as without -x (the
+ *                    published messages must be the only ones). Messages without
+ *                    such a block are only counted: no latency, no check for lost ones
  *   --pub ws|post    how the publisher sends (fanout)                [ws]
  *   --pub-port N     publisher's port                                [-p]
  *   --pub-path PATH  publisher's target                              [-u]
@@ -348,7 +352,8 @@ enum cstate { UNUSED, CONNECTING, HEADERS, JOINING, OPEN, CLOSED };
 struct conn {
     int fd, index;
     uint8_t state, kind, hlen, chunk_state, ctl_len;
-    bool chunked, line_start, line_data, has_data, want_write, rsv1, in_message;
+    bool chunked, line_start, line_data, has_data, want_write, rsv1, in_message, gzip;
+    uint8_t gzip_state;
     uint8_t head[14], opcode;
     char ctl[125];                        /* payload of a control frame that came in pieces */
     uint64_t remaining;                   /* bytes left in the frame payload or HTTP chunk */
@@ -356,7 +361,7 @@ struct conn {
     char *cap; size_t cap_len, cap_size;  /* a message or line that came in pieces */
     char *out; size_t out_len, out_off;   /* unsent bytes, rare */
     long next;                            /* fan-out: the message expected next */
-    long sequence;
+    long sequence, first_sequence;        /* the last one; that of the first message */
     uint64_t last_stamp;                  /* echo */
 };
 
@@ -481,7 +486,7 @@ static void delivery(struct conn *c, uint64_t stamp, uint64_t now) {
 static void check_sequence(struct conn *c, const char *s, size_t n, bool stamped) {
     static size_t hint, next_hint;
     long v = stamped ? NO_NUMBER : number_after(s, n, "\"next_sequence\":", &next_hint);
-    if (v != NO_NUMBER) { c->sequence = v - 1; return; }
+    if (v != NO_NUMBER) { c->first_sequence = v; c->sequence = v - 1; return; }
     v = number_after(s, n, "\"sequence\":", &hint);
     if (v == NO_NUMBER) {
         if (stamped && !st->sequence_errors++) complain("%s client %d: no \"sequence\": in %.*s", name(c), c->index, (int)(n > 200 ? 200 : n), s);
@@ -517,7 +522,30 @@ static void counted(struct conn *c, uint64_t stamp) {
     if (opt.rate <= 0 && (phase == RUN || phase == WARM)) send_message(c, now);
 }
 
+/* Which message the uncompressed beginning of a compressed one belongs to, by its number: its stamp, or 1 if it cannot be. */
+static uint64_t stamp_of_sequence(struct conn *c, const char *s, size_t n) {
+    static size_t hint;
+    long v = number_after(s, n, "\"sequence\":", &hint), i = v - c->first_sequence;
+    if (v == NO_NUMBER || c->first_sequence == NO_NUMBER) return 1;
+    check_sequence(c, s, n, true);
+    return i >= 0 && i < atomic_load_explicit(&sh->published, memory_order_acquire) ? stamps[i] : 1;
+}
+
+/* The text of the stored block (RFC 1951 3.2.4) that a compressed message begins with; false: there is none. */
+static bool stored_text(const char **s, size_t *n) {
+    if (*n < 5 || (*s)[0] & 7) return false;
+    size_t length = (uint8_t)(*s)[1] | (size_t)(uint8_t)(*s)[2] << 8;
+    if (*n < 5 + length) return false;
+    *s += 5; *n = length;
+    return true;
+}
+
 static void on_message(struct conn *c, const char *s, size_t n) {   /* WebSocket */
+    if (c->rsv1 && opt.sequence && opt.mode == FANOUT && c->state == OPEN && stored_text(&s, &n)) {
+        c->rsv1 = false;
+        counted(c, stamp_of_sequence(c, s, n));
+        return;
+    }
     uint64_t stamp = c->rsv1 ? 0 : get_stamp(s, n);
     if (opt.sequence && !c->rsv1) check_sequence(c, s, n, stamp != 0);
     if (stamp || c->rsv1) {
@@ -645,7 +673,50 @@ static int hex_value(char ch) {
     return h ? (int)(h - HEX) : ch >= '0' && ch <= '9' ? ch - '0' : -1;
 }
 
+/* gzip of stored blocks and of deflated ones that end with an empty block, as the gateway writes it. */
+static void gzip_input(struct conn *c, const char *p, size_t n) {
+    enum { HEADER, BLOCK, STORED, DEFLATED };
+    while (n && c->state != CLOSED) {
+        switch (c->gzip_state) {
+        case HEADER:                               /* ten bytes without any option */
+            c->head[c->hlen++] = (uint8_t)*p++; n--;
+            if (c->hlen < 10) break;
+            if (memcmp(c->head, "\x1f\x8b\x08\0", 4)) { st->errors++; drop(c, "no gzip"); return; }
+            c->hlen = 0; c->gzip_state = BLOCK;
+            break;
+        case BLOCK:
+            if (!c->hlen && (*p & 7)) { c->gzip_state = DEFLATED; c->remaining = 0xffffffff; break; }
+            c->head[c->hlen++] = (uint8_t)*p++; n--;
+            if (c->hlen < 5) break;
+            c->remaining = c->head[1] | (uint64_t)c->head[2] << 8;
+            if ((c->remaining ^ (c->head[3] | (uint64_t)c->head[4] << 8)) != 0xffff) { st->errors++; drop(c, "a malformed stored block"); return; }
+            c->hlen = 0; c->gzip_state = c->remaining ? STORED : BLOCK;
+            break;
+        case STORED: {
+            size_t take = n < c->remaining ? n : (size_t)c->remaining;
+            sse_text(c, p, take);
+            p += take; n -= take; c->remaining -= take;
+            if (!c->remaining) c->gzip_state = BLOCK;
+            break;
+        }
+        case DEFLATED: {                           /* up to the empty block: 00 00 FF FF */
+            uint32_t last = (uint32_t)c->remaining;
+            size_t at = 0;
+            while (at < n && last != 0x0000ffff) last = last << 8 | (uint8_t)p[at++];
+            p += at; n -= at; c->remaining = last;
+            if (last != 0x0000ffff) return;
+            c->remaining = 0; c->gzip_state = BLOCK;
+            if (opt.sequence && opt.mode == FANOUT) counted(c, stamp_of_sequence(c, c->cap, c->cap_len));
+            else { c->rsv1 = true; counted(c, 0); c->rsv1 = false; }
+            c->cap_len = 0; c->has_data = false; c->event_stamp = 0;
+            break;
+        }
+        }
+    }
+}
+
 static void sse_input(struct conn *c, const char *p, size_t n) {
+    if (c->gzip) { gzip_input(c, p, n); return; }
     if (!c->chunked) { sse_text(c, p, n); return; }
     enum { SIZE, SIZE_REST, DATA, DATA_CR, DATA_LF };
     while (n && c->state != CLOSED) {
@@ -680,7 +751,7 @@ static char *request_for(const struct conn *c) {
     for (int i = 0; i < opt.nheaders; i++) cap += strlen(opt.headers[i]) + 32 * 8;
     char *r = malloc(cap);
     int o = sprintf(r, "GET %s HTTP/1.1\r\nHost: %s:%d\r\n", path, opt.host, other && opt.sse_port ? opt.sse_port : opt.port);
-    if (sse) o += sprintf(r + o, "Accept: text/event-stream\r\n");
+    if (sse) o += sprintf(r + o, "Accept: text/event-stream\r\n%s", opt.deflate ? "Accept-Encoding: gzip\r\n" : "");
     else o += sprintf(r + o, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s",
                       opt.deflate ? "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; client_no_context_takeover\r\n" : "");
@@ -713,6 +784,8 @@ static void head_input(struct conn *c) {
     if (!ok) { complain("%s client %d: refused: %.150s ... %.200s", name(c), c->index, h, end); drop(c, NULL); return; }
     end[2] = 0;
     c->chunked = sse && strcasestr(h, "transfer-encoding: chunked");
+    c->gzip = sse && strcasestr(h, "content-encoding: gzip");
+    if (c->gzip && c->chunked) { drop(c, "chunks of gzip cannot be read"); return; }
     if (recv(c->fd, h, (size_t)(end + 4 - h), 0) < 0) { drop(c, strerror(errno)); return; }
     if (sse && opt.first) c->state = JOINING;
     else if (opt.join && !sse) {
@@ -740,7 +813,7 @@ static void readable(struct conn *c) {
 
 static void start_connect(struct conn *c) {
     c->kind = opt.transport == MIXED ? (c->index & 1 ? SSE : WS) : opt.transport;
-    c->sequence = NO_NUMBER;
+    c->sequence = c->first_sequence = NO_NUMBER;
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (c->fd < 0) die("socket");
     int one = 1;
@@ -1238,7 +1311,7 @@ static void parse_options(int argc, char **argv) {
     if (opt.workers < 1 || opt.workers > MAX_WORKERS || opt.n < 1 || opt.window < 1) usage_error("bad -P, -n or -c");
     if (opt.pub_conns < 1 || opt.pub_conns > MAX_PUBS || opt.pub_window < 1 || opt.messages < 1 || opt.warm < 0 || opt.inflight < 1) usage_error("bad -m, -W, -i, --warm or --pub-conns");
     if (opt.transport != WS && (opt.mode == ECHO || (opt.exchange && opt.transport == SSE))) usage_error("SSE is one way: no echo, no -1");
-    if (opt.deflate && opt.mode == FANOUT && opt.warm) usage_error("-x cannot tell warm-up messages from others: no --warm");
+    if (opt.deflate && !opt.sequence && opt.mode == FANOUT && opt.warm) usage_error("-x without --sequence cannot tell warm-up messages from others: no --warm");
 }
 
 int main(int argc, char **argv) {
@@ -1383,5 +1456,5 @@ int main(int argc, char **argv) {
     if (opt.pub_conns > 1) reordered = 0;
     bool right = !lost && !duplicates && !reordered && !foreign && !sequence_errors && !errors && !publish_errors;
     if (opt.mode == FANOUT && published < opt.messages) right = false;
-    return n == opt.n && !failed && !closed && (right || opt.deflate) ? 0 : 1;
+    return n == opt.n && !failed && !closed && (right || (opt.deflate && !opt.sequence)) ? 0 : 1;
 }

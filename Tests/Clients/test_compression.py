@@ -99,3 +99,29 @@ def test_a_bomb_is_refused_while_it_inflates(gateway, client, bystander):
             while True:
                 connection.recv(timeout=15)
         assert closed.value.rcvd.code == 1009
+
+
+def dense(connection):
+    """A message that compresses to a thousandth, small enough for every other bound."""
+    connection.send(json.dumps(["1", "2", "mcp:gateway", "message", {"type": "echo", "data": "a" * 300_000}]))
+    return next_message(connection)["data"]
+
+
+def test_a_message_that_inflates_too_many_times_its_size_is_refused(gateway, client, bystander):
+    connection, _ = open_compressed(gateway, client)
+    with connection:
+        join(connection)
+        with pytest.raises(Exception) as closed:
+            dense(connection)
+        assert closed.value.rcvd.code == 1009
+        assert closed.value.rcvd.reason == "above 65536 bytes it may inflate 200 times its size"
+
+
+@pytest.mark.parametrize("keys", [{"max_inflate_ratio": 1100}, {"inflate_ratio_from": "512KiB"}])
+def test_the_bounds_of_inflating_can_be_set(start_gateway, client, keys):
+    own = start_gateway({"transports": {"websocket": keys}})
+    connection, _ = open_compressed(own, client)
+    with connection:
+        join(connection)
+        assert dense(connection) == "a" * 300_000
+

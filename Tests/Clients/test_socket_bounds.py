@@ -222,10 +222,11 @@ def test_a_thousand_slow_handshakes_hinder_nobody_and_end_in_time(start_gateway,
 def test_half_open_peers_of_both_transports_are_gone_in_time(tmp_path):
     configuration = {
         "log_connections": True,
-        "listen": {"close_timeout": "1s", "tcp_user_timeout": "2s"},
+        # Of event streams the second is not asked for: they have a key of their own.
+        "listen": {"close_timeout": "1s", "tcp_user_timeout": "300s"},
         "transports": {
             "websocket": {"ping_interval": "1s", "pong_timeout": "900ms", "idle_timeout": "60s"},
-            "http_sse": {"keepalive_interval": "1s", "heartbeat_interval": "30s"},
+            "http_sse": {"keepalive_interval": "1s", "heartbeat_interval": "30s", "keep_alive_timeout": "2s"},
         },
     }
     scenario = pathlib.Path(__file__).parent / "support/half_open.py"

@@ -71,8 +71,8 @@ final class ChannelCarrier: LoopMember, ChannelInboundHandler {
         context.close(promise: nil)
     }
 
-    /// A peer that vanished without a word acknowledges nothing: the system closes the connection then, after this time
-    /// instead of a quarter of an hour.
+    /// A peer that vanished without a word acknowledges nothing, and one that does not read takes nothing: the system
+    /// closes the connection after this time, not after that of all connections.
     private static func limitSilence(of channel: any Channel, to timeout: Instant.Span) {
         #if os(Linux)
             let option = ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: CInt(TCP_USER_TIMEOUT)))

@@ -56,7 +56,7 @@ class ConnectionEngine {
     /// How long the peer may not read before it is given up.
     var stallTimeout: Instant.Span { gateway.settings.idleTimeout }
 
-    /// How long what was sent may stay unacknowledged by the peer's system; `nil` leaves it to ours.
+    /// How long what was sent may stay unacknowledged by the peer's system; `nil` is what all have.
     var acknowledgementTimeout: Instant.Span? { nil }
 
     struct BatchLimits {

@@ -32,13 +32,14 @@
             }
 
             @Test(.timeLimit(.minutes(1)))
-            func `streams have the timeout, sockets answer pings instead`() async throws {
+            func `streams have a timeout of their own, sockets that of all connections`() async throws {
                 var settings = settings()
                 settings.eventStreamKeepAliveTimeout = .milliseconds(12_345)
+                settings.tcpUserTimeout = .milliseconds(67_890)
                 try await withGateway(settings) { gateway in
                     for (kind, service, expected) in [
                         (StreamClient.Kind.eventStream, GatewaySettings.Service.eventStream, 12_345),
-                        (.webSocket(version: 2), .webSocket, 0),
+                        (.webSocket(version: 2), .webSocket, 67_890),
                     ] {
                         let client = try StreamClient(
                             kind, name: "a\(expected)", topic: "t", port: try gateway.port(service))
