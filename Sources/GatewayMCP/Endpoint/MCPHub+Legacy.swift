@@ -19,11 +19,11 @@ extension MCPHub {
                     .notAcceptable,
                     .invalidRequest("the client must accept both application/json and text/event-stream")))
         }
-        let versions = headers.filter { $0.name.lowercased() == "mcp-protocol-version" }
+        let versions = headers["mcp-protocol-version"]
         guard versions.count <= 1 else {
             return exchange.respond(.rpc(.badRequest, .headerMismatch("MCP-Protocol-Version stands there twice")))
         }
-        if let name = versions.first?.value, ProtocolVersion(rawValue: name)?.hasHandshake != true {
+        if let name = versions.first, ProtocolVersion(rawValue: name)?.hasHandshake != true {
             return postModern(request, version: name, exchange)
         }
         request.body.withUnsafeReadableBytes { bytes in

@@ -19,11 +19,8 @@ extension MCPHub {
                 return exchange.respond(APIResponse(status: .accepted))
             }
             let headers = request.head.headers
-            func values(_ name: String) -> [String] {
-                headers.filter { $0.name.lowercased() == name }.map(\.value)
-            }
             if let problem = ModernRequest.problem(
-                message, bytes, .init(version: version, methods: values("mcp-method"), names: values("mcp-name")))
+                message, bytes, .init(version: version, methods: headers["mcp-method"], names: headers["mcp-name"]))
             {
                 return exchange.respond(.rpc(.badRequest, problem, id: id))
             }

@@ -224,6 +224,8 @@ final class MCPHub: LoopEndpoint {
 enum MediaTypes {
     /// Whether the client takes answers of this type; wildcards and parameters are understood.
     static func accepts(_ type: String, _ headers: HTTPHeaders) -> Bool {
+        // What nearly every client sends.
+        if headers.first(name: "accept") == "application/json, text/event-stream" { return true }
         let ranges = headers[canonicalForm: "accept"]
         let group = type.prefix { $0 != "/" } + "/*"
         return ranges.contains { range in
@@ -234,7 +236,9 @@ enum MediaTypes {
 
     /// Whether the body is JSON.
     static func isJSON(_ headers: HTTPHeaders) -> Bool {
-        let media = (headers.first(name: "content-type") ?? "").prefix { $0 != ";" }.lowercased().filter { $0 != " " }
+        let type = headers.first(name: "content-type") ?? ""
+        if type == "application/json" { return true }
+        let media = type.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
         return media == "application/json"
     }
 }

@@ -107,6 +107,7 @@ final class ClientSession {
         touch()
         if standalone === stream { standalone = nil }
         streams[stream.number] = nil
+        if stream.number > 0 { sessionLog.end(stream.number) }
     }
 
     /// `GET`: the stream that belongs to no request, or the rest of one that broke.

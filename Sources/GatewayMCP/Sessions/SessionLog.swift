@@ -9,11 +9,18 @@ struct SessionLog {
         let event: ByteBuffer
     }
 
+    /// What is known of a stream. It is forgotten with its last event, once it has ended.
+    private struct Stream {
+        var nextSequence = 0
+        /// The last sequence that is no longer kept.
+        var droppedThrough = -1
+        var kept = 0
+        var isEnded = false
+    }
+
     private var entries = Deque<Entry>()
     private var bytes = 0
-    private var nextSequence: [Int: Int] = [:]
-    /// The last sequence of each stream that is no longer kept.
-    private var droppedThrough: [Int: Int] = [:]
+    private var streams: [Int: Stream] = [:]
     private let maxMessages: Int
     private let maxBytes: Int
 
@@ -22,30 +29,46 @@ struct SessionLog {
         self.maxBytes = maxBytes
     }
 
+    /// Streams that something is kept of; for tests.
+    var knownStreams: Int { streams.count }
+
     /// Adds a message to a stream; without one, an event that only marks a place.
     /// - Returns: the whole event, with its id.
     mutating func append(_ message: ByteBuffer?, stream: Int) -> ByteBuffer {
-        let sequence = nextSequence[stream, default: 0]
-        nextSequence[stream] = sequence + 1
+        let sequence = streams[stream, default: Stream()].nextSequence
+        streams[stream, default: Stream()].nextSequence += 1
+        streams[stream]?.kept += 1
         let event = Self.event(message, id: "\(stream)-\(sequence)")
         entries.append(Entry(stream: stream, sequence: sequence, event: event))
         bytes += event.readableBytes
         while entries.count > maxMessages || bytes > maxBytes && entries.count > 1, let oldest = entries.popFirst() {
             bytes -= oldest.event.readableBytes
-            droppedThrough[oldest.stream] = oldest.sequence
+            streams[oldest.stream]?.droppedThrough = oldest.sequence
+            streams[oldest.stream]?.kept -= 1
+            forgetIfOver(oldest.stream)
         }
         return event
     }
 
+    /// Nothing more will be added to a stream.
+    mutating func end(_ stream: Int) {
+        streams[stream]?.isEnded = true
+        forgetIfOver(stream)
+    }
+
+    private mutating func forgetIfOver(_ stream: Int) {
+        if let known = streams[stream], known.isEnded, known.kept == 0 { streams[stream] = nil }
+    }
+
     /// What a stream has carried behind a place; `nil` if not all of it is there any more.
     func events(of stream: Int, after sequence: Int) -> [ByteBuffer]? {
-        guard sequence < nextSequence[stream, default: 0] else { return nil }
-        if let dropped = droppedThrough[stream], dropped > sequence { return nil }
+        guard let known = streams[stream] else { return sequence < 0 ? [] : nil }
+        guard sequence < known.nextSequence, sequence >= known.droppedThrough else { return nil }
         return entries.filter { $0.stream == stream && $0.sequence > sequence }.map(\.event)
     }
 
     /// The last sequence of a stream; -1 before the first.
-    func last(of stream: Int) -> Int { nextSequence[stream, default: 0] - 1 }
+    func last(of stream: Int) -> Int { (streams[stream]?.nextSequence ?? 0) - 1 }
 
     /// The stream and the sequence of an event id.
     static func place(_ id: String) -> (stream: Int, sequence: Int)? {
