@@ -68,7 +68,10 @@ def test_a_stateless_server_is_shared(start_gateway):
         "mcpServers": {"own": {"command": sys.executable, "args": ["-c", PROGRAM], "stateless": True}},
     })
     one, other = Client(gateway.http), Client(gateway.http)
-    assert said(one.call("pid")) == said(other.call("pid"))
+    pid = said(one.call("pid"))
+    connection, _ = one.open("DELETE")
+    connection.close()
+    assert said(other.call("pid")) == pid, "whoever leaves does not take it from the others"
 
 
 def test_a_server_that_dies_comes_again(start_gateway, tmp_path):

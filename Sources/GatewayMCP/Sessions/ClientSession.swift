@@ -74,7 +74,8 @@ final class ClientSession {
         standalone = nil
         streams = [:]
         questions = [:]
-        for upstream in upstreams.values { upstream.close() }
+        // A session that is shared is not this client's to end.
+        for upstream in upstreams.values where !upstream.isShared { upstream.close() }
         upstreams = [:]
     }
 
