@@ -111,7 +111,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "WireJSON", "WebSocketProtocol", "EventStream", "PhoenixProtocol", "GatewayCore", "GatewayServer",
+                "WireJSON", "Deflate", "WebSocketProtocol", "EventStream", "PhoenixProtocol", "GatewayCore",
+                "GatewayServer",
             ], path: "Fuzz/Targets"),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"]),
 

@@ -1,3 +1,4 @@
+import Deflate
 import WebSocketProtocol
 import WireJSON
 
@@ -86,7 +87,9 @@ func fuzzInflate(_ input: UnsafeRawBufferPointer) {
         var outputs: [[UInt8]?] = []
         for _ in 0..<2 {
             var output: [UInt8]?
-            let result = inflater.inflate(bytes, limit: limit, ratio: 200) { output = Array($0) }
+            let result = inflater.inflate(bytes, limits: .init(bytes: limit, ratio: 200, ratioFrom: 1 << 16)) {
+                output = Array($0)
+            }
             check((result == .message) == (output != nil), "a message is handed out, and nothing else")
             check((output?.count ?? 0) <= limit, "bounded in size")
             outputs.append(output)
@@ -99,7 +102,7 @@ func fuzzInflate(_ input: UnsafeRawBufferPointer) {
     compressed.removeLast(4)
     var back: [UInt8]?
     let result = compressed.withUnsafeBytes { compressed in
-        inflater.inflate(compressed, limit: 1 << 22, ratio: 2000) { back = Array($0) }
+        inflater.inflate(compressed, limits: .init(bytes: 1 << 22, ratio: 2000, ratioFrom: 0)) { back = Array($0) }
     }
     check(result == .message && back == Array(bytes), "inflate undoes deflate")
 }

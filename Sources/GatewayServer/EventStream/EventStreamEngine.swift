@@ -300,6 +300,131 @@ final class EventStreamEngine: ConnectionEngine {
         }
     }
 
+    // MARK: - Messages
+
+    private func writePlain(_ message: Message, _ sequence: Int) {
+        let tail = message.tail
+        let isShared = tail.readableBytes >= Outbound.shareFrom
+        let bound = Self.headBound(message) + (isShared ? 0 : tail.readableBytes + Self.endOfEvent.utf8CodeUnitCount)
+        loop.outbound.buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: bound) { target in
+            var out = RawWriter(target.baseAddress!)
+            putHead(message, sequence, to: &out)
+            if !isShared {
+                tail.withUnsafeReadableBytes { out.put($0) }
+                out.put(Self.endOfEvent)
+            }
+            return out.count
+        }
+        if isShared {
+            loop.outbound.append(shared: tail)
+            loop.outbound.append("\n\n".utf8)
+        }
+    }
+
+    /// What is this client's own goes into a stored block; the compressed blocks behind it are those of all streams.
+    private func writeCompressed(_ message: Message, _ sequence: Int) {
+        let tail = message.tail
+        let shared =
+            SharedCompression.isWorth(message, now: loop.now) ? loop.compression.shared(message, .eventStream) : nil
+        let isInline = shared == nil && tail.readableBytes < Outbound.shareFrom
+        let bound = Self.headBound(message) + (isInline ? tail.readableBytes + Self.endOfEvent.utf8CodeUnitCount : 0)
+        loop.outbound.buffer.writeWithUnsafeMutableBytes(
+            minimumWritableBytes: StoredBlock.headerSize + bound
+        ) { target in
+            let start = target.baseAddress! + StoredBlock.headerSize
+            var out = RawWriter(start)
+            putHead(message, sequence, to: &out)
+            if isInline {
+                tail.withUnsafeReadableBytes { out.put($0) }
+                out.put(Self.endOfEvent)
+            }
+            StoredBlock.writeHeader(count: out.count, to: target.baseAddress!)
+            gzip?.append(UnsafeRawBufferPointer(start: start, count: out.count))
+            return StoredBlock.headerSize + out.count
+        }
+        guard !isInline else { return }
+        if let text = shared?.text {
+            gzip?.append(text)
+        } else {
+            tail.withUnsafeReadableBytes { gzip?.append($0) }
+            Self.withEndOfEvent { gzip?.append($0) }
+        }
+        if let bytes = shared?.bytes {
+            loop.outbound.append(shared: bytes)
+        } else {
+            store(tail)
+            Self.withEndOfEvent { store($0) }
+        }
+    }
+
+    /// Everything before the part that all streams share.
+    @inline(__always)
+    private func putHead(_ message: Message, _ sequence: Int, to out: inout RawWriter) {
+        out.put("id: ")
+        epochText.put(to: &out)
+        out.put("-")
+        out.put(decimal: sequence)
+        if let event = message.event {
+            out.put("\nevent: ")
+            out.put(text: event)
+            out.put("\ndata: {\"epoch\":\"")
+        } else {
+            out.put("\nevent: message\ndata: {\"epoch\":\"")
+        }
+        epochText.put(to: &out)
+        out.put("\",\"sequence\":")
+        out.put(decimal: sequence)
+        out.put(",")
+    }
+
+    /// Two numbers of 20 digits, two epochs of 13, and the constant parts.
+    @inline(__always)
+    private static func headBound(_ message: Message) -> Int { 128 + (message.event?.utf8.count ?? 0) }
+
+    private static let endOfEvent: StaticString = "\n\n"
+
+    private static func withEndOfEvent(_ body: (UnsafeRawBufferPointer) -> Void) {
+        body(UnsafeRawBufferPointer(start: endOfEvent.utf8Start, count: endOfEvent.utf8CodeUnitCount))
+    }
+
+    // MARK: - Compression
+
+    /// Adds text of this client's own.
+    private func append(_ text: [UInt8]) {
+        guard gzip != nil else { return loop.outbound.append(text) }
+        text.withUnsafeBytes {
+            gzip?.append($0)
+            store($0)
+        }
+    }
+
+    /// Adds stored blocks. Their text has been noted.
+    private func store(_ text: UnsafeRawBufferPointer) {
+        var rest = text
+        while !rest.isEmpty {
+            let part = UnsafeRawBufferPointer(rebasing: rest.prefix(StoredBlock.maxCount))
+            storeHeader(part.count)
+            loop.outbound.buffer.writeBytes(part)
+            rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(part.count))
+        }
+    }
+
+    /// Adds stored blocks around bytes that others write too.
+    private func store(_ text: ByteBuffer) {
+        var rest = text
+        while let part = rest.readSlice(length: min(rest.readableBytes, StoredBlock.maxCount)), part.readableBytes > 0 {
+            storeHeader(part.readableBytes)
+            loop.outbound.append(shared: part)
+        }
+    }
+
+    private func storeHeader(_ count: Int) {
+        loop.outbound.buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: StoredBlock.headerSize) { target in
+            StoredBlock.writeHeader(count: count, to: target.baseAddress!)
+            return StoredBlock.headerSize
+        }
+    }
+
     private func writeError(_ problem: Problem) {
         write(event: "error", data: problem.json, sequence: takenBefore - 1)
         write(event: "gateway_error", data: problem.json, sequence: takenBefore - 1)
