@@ -72,7 +72,7 @@ struct SessionLog {
 
     /// The stream and the sequence of an event id.
     static func place(_ id: String) -> (stream: Int, sequence: Int)? {
-        let parts = id.split(separator: "-", maxSplits: 1)
+        let parts = id.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, let stream = Int(parts[0]), let sequence = Int(parts[1]), stream >= 0, sequence >= 0
         else { return nil }
         return (stream, sequence)
