@@ -109,7 +109,8 @@ struct GoodHistory {
 
     private mutating func tellGap(_ name: String) {
         let log = logs[name]!
-        guard let connection = log.connection, log.delivered < log.messages.count else { return }
+        guard let connection = log.connection, log.delivered < log.messages.count, !log.told.contains(log.delivered)
+        else { return }
         logs[name]!.told.insert(log.delivered)
         add(.gap(client: name, connection: connection, epoch: log.epoch, range: log.delivered...log.delivered))
     }

@@ -2,7 +2,8 @@ extension SettingTable {
     /// Every setting of the gateway, in the order in which it is documented and printed. A new setting is a row here
     /// and a property of `GatewayConfiguration`, whose initial value is the default.
     static let gateway = SettingTable(
-        listen + http + httpTLS + httpSSE + httpSSETLS + webSocket + longPoll + webSocketTLS + tls + session + storage + protection + routing
+        listen + http + httpTLS + httpSSE + httpSSETLS + webSocket + longPoll + webSocketTLS + tls + session + storage
+            + protection + routing
             + mcp + operation, foreign: .gateway)
 
     private static let connections = SettingKind<Int>.integer(1...1_000_000)

