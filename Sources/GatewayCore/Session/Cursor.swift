@@ -21,8 +21,14 @@ struct Cursor: Sendable {
     let policy: SlowConsumerPolicy
     /// Whether its client takes bundles.
     let takesBundles: Bool
-    /// How fast it may move; only where the client has acknowledged on this connection or said that it will.
-    var ladder: BackpressureLadder?
+    /// What holds the connection back or thins out what it gets.
+    private struct Burden: SeldomValue {
+        var ladder: BackpressureLadder?
+        var backlog: Backlog?
+        var gap: (from: Int, reason: GapReason)?
+    }
+
+    private var burden = Seldom<Burden>()
     /// Where it started.
     let start: Int
     /// The next sequence to hand out.
@@ -33,10 +39,6 @@ struct Cursor: Sendable {
     var floor: Int
     /// Bytes that wait in the log for this connection and are to be handed out.
     var pendingBytes = 0
-    /// What is skipped, while it is behind and its policy skips something.
-    var backlog: Backlog?
-    /// What has been skipped before `position` and not been told yet.
-    var gap: (from: Int, reason: GapReason)?
     /// A message for it could not be stored: what it gets is not whole any more.
     var isOverrun = false
     /// Whether it has been told of a hole: then what it delivers is not all that was due.
@@ -51,13 +53,47 @@ struct Cursor: Sendable {
         transport = request.transport
         carriesAll = request.carriesAll
         takesBundles = request.takesBundles
-        if request.acknowledges { ladder = BackpressureLadder(takesBundles: request.takesBundles) }
         self.role = role
         self.policy = policy
         self.position = position
         self.floor = floor
         flushed = position
         start = position
+        if request.acknowledges { ladder = BackpressureLadder(takesBundles: request.takesBundles) }
+    }
+
+    /// How fast it may move; only where the client has acknowledged on this connection or said that it will.
+    var ladder: BackpressureLadder? {
+        get { burden.isUnused ? nil : burden.value.ladder }
+        _modify {
+            if burden.isUnused {
+                var fresh: BackpressureLadder?
+                yield &fresh
+                if fresh != nil { burden.value.ladder = fresh }
+            } else {
+                yield &burden.value.ladder
+            }
+        }
+    }
+
+    /// What is skipped, while it is behind and its policy skips something.
+    var backlog: Backlog? {
+        get { burden.isUnused ? nil : burden.value.backlog }
+        _modify {
+            if burden.isUnused {
+                var fresh: Backlog?
+                yield &fresh
+                if fresh != nil { burden.value.backlog = fresh }
+            } else {
+                yield &burden.value.backlog
+            }
+        }
+    }
+
+    /// What has been skipped before `position` and not been told yet.
+    var gap: (from: Int, reason: GapReason)? {
+        get { burden.isUnused ? nil : burden.value.gap }
+        set { if newValue != nil || !burden.isUnused { burden.value.gap = newValue } }
     }
 
     var delivers: Bool { role != .standby }

@@ -23,17 +23,11 @@ public struct Session: Sendable {
     var done = 0
     /// Delivered positions that become `done` when they are old enough: one that ages, and the newest.
     var graceMarks: (older: GraceMark?, newer: GraceMark?) = (nil, nil)
-    /// A switch of transports that is not complete.
-    var handover: Handover?
     /// When the last connection left; `nil` while there are connections.
     public internal(set) var detachedSince: Instant?
     /// Whether a message could not be stored since the last connection left, so that a resume cannot be whole.
     var missedMessages = false
     var connectionsSoFar: UInt32 = 0
-    /// What the client is to be told outside the log: data of `error` events.
-    var alerts: [[UInt8]] = []
-    /// The sequence of the last message with priority `high`; -1 before the first.
-    var lastCritical = -1
     /// Whether the gateway has dropped the session; it takes nothing any more.
     public internal(set) var isForgotten = false
     /// What this client has used of its rate limit.
@@ -48,12 +42,19 @@ public struct Session: Sendable {
     public var lastActivity: Instant
     /// When the oldest present connection came.
     public internal(set) var connectedSince: Instant?
-    /// Every durable message of this log stands before this.
-    public internal(set) var durableEnd = 0
-    /// What is stored of messages before this may be deleted, and its owner has been told so.
-    var released = 0
-    /// Messages that an earlier process has left; the log begins with them.
-    public internal(set) var restored = 0
+
+    /// What most sessions never need.
+    private struct Extras: SeldomValue {
+        var alerts: [[UInt8]] = []
+        var lastCritical = -1
+        var durableEnd = 0
+        var released = 0
+        var restored = 0
+        var handover: Handover?
+        var companion: (any AnyObject & Sendable)?
+    }
+
+    private var extras = Seldom<Extras>()
 
     struct GraceMark: Sendable {
         var sequence: Int
@@ -363,5 +364,49 @@ extension Session {
         isForgotten = true
         defer { subscriptions = [] }
         return subscriptions.map(\.topic)
+    }
+}
+
+extension Session {
+    /// What the client is to be told outside the log: data of `error` events.
+    var alerts: [[UInt8]] {
+        get { extras.value.alerts }
+        set { extras.value.alerts = newValue }
+    }
+
+    /// The sequence of the last message with priority `high`; -1 before the first.
+    var lastCritical: Int {
+        get { extras.value.lastCritical }
+        set { extras.value.lastCritical = newValue }
+    }
+
+    /// Every durable message of this log stands before this.
+    public internal(set) var durableEnd: Int {
+        get { extras.value.durableEnd }
+        set { extras.value.durableEnd = newValue }
+    }
+
+    /// What is stored of messages before this may be deleted, and its owner has been told so.
+    var released: Int {
+        get { extras.value.released }
+        set { extras.value.released = newValue }
+    }
+
+    /// Messages that an earlier process has left; the log begins with them.
+    public internal(set) var restored: Int {
+        get { extras.value.restored }
+        set { extras.value.restored = newValue }
+    }
+
+    /// A switch of transports that is not complete.
+    var handover: Handover? {
+        get { extras.value.handover }
+        set { if newValue != nil || !extras.isUnused { extras.value.handover = newValue } }
+    }
+
+    /// An object that its owner keeps with the session; the session knows nothing of it.
+    public var companion: (any AnyObject & Sendable)? {
+        get { extras.value.companion }
+        set { extras.value.companion = newValue }
     }
 }

@@ -60,6 +60,7 @@ final class ChannelCarrier: LoopMember, ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         loop.begin()
+        if engine.address == nil { engine.address = context.remoteAddress }
         gateway.connectionClosed(engine, on: loop)
         engine.closed()
         loop.leave(self)

@@ -501,6 +501,8 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         }
         phase = .gone
         gateway.connectionOpened(engine, on: loop)
+        // The channel knows it: a copy for each connection would be kept as long as that.
+        if arrival.link == .plain, engine.address == context.remoteAddress { engine.address = nil }
         loop.replace(self, with: carrier, visitAt: loop.now + LoopState.tick)
         if !waiting.isEmpty {
             waiting.removeAll()

@@ -11,8 +11,6 @@ public final class SessionHandle: Sendable {
     let life: Int64
     /// Where the messages that an earlier process has left are stored: those with which the log begins.
     let inherited: [StorePlace]
-    /// Of a client that numbers its messages.
-    private let numbering = Mutex<ClientSequencer?>(nil)
 
     init(clientID: ClientID, session: consuming Session, life: Int64 = 0, inherited: [StorePlace] = []) {
         self.clientID = clientID
@@ -23,10 +21,10 @@ public final class SessionHandle: Sendable {
 
     /// The order of the client's numbered messages; it begins with the first of them.
     func sequencer() -> ClientSequencer {
-        numbering.withLock { present in
-            if let present { return present }
+        session.withLock { session in
+            if let present = session.companion as? ClientSequencer { return present }
             let fresh = ClientSequencer()
-            present = fresh
+            session.companion = fresh
             return fresh
         }
     }
