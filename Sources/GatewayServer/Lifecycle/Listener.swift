@@ -62,6 +62,23 @@ struct Listener: Sendable {
                 ).get()
             ]
         }
+        // Between the trial and the sockets that stay, somebody else may be given a free port: then another one is found.
+        var attempts = port == 0 ? 16 : 1
+        while true {
+            attempts -= 1
+            do {
+                return try await bindAll(service, identity, host: host, port: port, gateway: gateway, states: states)
+            } catch let error as IOError where error.errnoCode == EADDRINUSE && attempts > 0 {
+                continue
+            }
+        }
+    }
+
+    /// One socket for each event loop, all on one port.
+    private static func bindAll(
+        _ service: GatewaySettings.Service, _ identity: TLSIdentity?, host: String, port: Int, gateway: Gateway,
+        states: [NIOLoopBound<LoopState>]
+    ) async throws -> [any Channel] {
         // Sockets that share a port would also share it with another gateway, in silence: a plain one tries first.
         let trial = try await ServerBootstrap(group: gateway.group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
