@@ -269,3 +269,26 @@ def test_a_shutdown_answers_the_polls(start_gateway, client):
     own.stop()
     waiting.join(10)
     assert answers and answers[0][1][-1].event == "gateway_close" and answers[0][1][-1].payload["code"] == 1012
+
+
+def test_what_must_be_stored_is_answered(start_gateway, client, new_client, tmp_path):
+    own = start_gateway({"storage": {"engine": "sqlite", "path": str(tmp_path / "gateway.db")}})
+    sender, receiver = Poller(own.ws, client), Poller(own.ws, to := new_client())
+    sender.join()
+    receiver.join()
+    for n in range(3):
+        sender.push("message", {"type": "chat", "to": to, "data": {"n": n}}, ref=f"push-{n}")
+        answer = sender.until(lambda frame: frame.ref == f"push-{n}").payload
+        assert answer["status"] == "ok" and answer["response"]["operation_id"]
+    assert receiver.numbers(3) == [0, 1, 2]
+
+
+def test_what_late_acknowledgements_hold_back_goes_on(start_gateway, client):
+    own = start_gateway({"session": {"backpressure": {"half_rate_pending": 5, "critical_pending": 500}},
+                         "transports": {"websocket": {"longpoll": {"window": "30s", "idle_timeout": "60s"}}}})
+    one = Poller(own.ws, client)
+    one.join({"ack": True})
+    own.api.publish_numbers(20, client_id=client)
+    # Nothing is acknowledged and nothing else happens: only time brings the rest, not the end of a poll.
+    assert one.numbers(20) == list(range(20))
+    assert 204 not in one.statuses

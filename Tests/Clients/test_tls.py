@@ -105,6 +105,26 @@ def test_websockets_and_streams_receive_as_ever(start_secured, authority, client
     stream.close()
 
 
+def test_what_must_be_stored_is_answered_over_tls(start_secured, authority, client, new_client, tmp_path):
+    own = start_secured({"storage": {"engine": "sqlite", "path": str(tmp_path / "gateway.db")}})
+    sender, _ = phoenix.join(own.ws, client, connection={"ssl": authority.client()})
+    receiver, _ = phoenix.join(own.ws, to := new_client(), connection={"ssl": authority.client()})
+    for n in range(10):
+        assert sender.ok("message", {"type": "chat", "to": to, "data": {"n": n}})["operation_id"]
+    assert receiver.numbers(10) == list(range(10))
+    sender.close()
+    receiver.close()
+
+
+def test_what_late_acknowledgements_hold_back_goes_on_over_tls(start_secured, authority, client):
+    own = start_secured({"session": {"backpressure": {"half_rate_pending": 5, "critical_pending": 500}}})
+    one, _ = phoenix.join(own.ws, client, {"ack": True}, connection={"ssl": authority.client()})
+    own.api.publish_numbers(30, client_id=client)
+    # Nothing is acknowledged and nothing else happens: only time brings the rest.
+    assert one.numbers(30) == list(range(30))
+    one.close()
+
+
 def test_a_stream_resumes_over_tls(start_secured, authority, client):
     own = start_secured()
     stream, _ = sse.open_connected(own.sse, client, tls=authority.client())

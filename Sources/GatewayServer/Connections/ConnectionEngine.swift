@@ -136,6 +136,14 @@ class ConnectionEngine {
         }
     }
 
+    /// Writes the answers that waited for the storage.
+    final func writeAnswers() {
+        let answers = waitingAnswers
+        waitingAnswers = []
+        guard verdict == .open else { return }
+        for (address, answer) in answers { write(answer, to: address) }
+    }
+
     // MARK: - What an engine does its own way
 
     /// Writes one message.

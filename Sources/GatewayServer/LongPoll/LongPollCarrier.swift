@@ -2,7 +2,7 @@ import GatewayCore
 import NIOCore
 import PhoenixProtocol
 
-/// Carries a long-poll session between its client's requests: what `ChannelCarrier` is to a socket. It lives on the event
+/// Carries a long-poll session between its client's requests: what `EngineCarrier` is to a channel. It lives on the event
 /// loop that the session's name leads to, whichever connections the requests come on.
 final class LongPollCarrier: LoopMember {
     typealias Respond = @Sendable (APIResponse) -> Void
@@ -97,7 +97,11 @@ final class LongPollCarrier: LoopMember {
         guard !hasLeft else { return nil }
         engine.tend()
         if let waiting {
-            guard loop.now >= waiting.deadline else { return waiting.deadline }
+            guard loop.now >= waiting.deadline else {
+                // What is held back by missing acknowledgements does not wait for the end of the poll.
+                if engine.isDue { finishEvent() }
+                return self.waiting?.deadline ?? lastSeen + settings.idleTimeout
+            }
             lastSeen = loop.now
             if let answer = engine.outbox.windowPassed(waiting.number) { answerPoll(answer) }
         }
@@ -107,6 +111,15 @@ final class LongPollCarrier: LoopMember {
             return nil
         }
         return lastSeen + settings.idleTimeout
+    }
+
+    override func answered(_ address: ReplyAddress, _ answer: StoredAnswer) {
+        engine.waitingAnswers.append((address, answer))
+    }
+
+    override func sendAnswers() {
+        engine.writeAnswers()
+        finishEvent()
     }
 
     override func drain() {
