@@ -41,7 +41,7 @@ public struct GatewaySettings: Sendable {
     public var handshakeRate = 0.0
     public var handshakeBurst = 100
     /// How long one may wait for its turn.
-    public var handshakeDelay = Instant.Span.seconds(2)
+    public var handshakeDelay = Instant.Span.seconds(5)
     /// Proxies whose word counts on where a client comes from.
     public var trustedProxies: [IPAddressRange] = []
     /// Whether they begin each connection with the PROXY protocol.

@@ -39,8 +39,8 @@ extension SettingTable {
             "listen.handshake_burst", \.listen.handshakeBurst, .integer(1...1_000_000),
             "How many of them may begin at once after a quiet time"),
         Setting(
-            "listen.handshake_delay", \.listen.handshakeDelay, .duration(.zero ... .seconds(60)),
-            "How long one may wait for its turn before it is sent away with 503"),
+            "listen.handshake_delay", \.listen.handshakeDelay, .duration(.zero ... .seconds(30)),
+            "How long one may wait for its turn; who has none by then is sent away with 503"),
         Setting(
             "listen.trusted_proxies", \.listen.trustedProxies,
             .list("an address, a network such as 10.0.0.0/8, or a list of them", of: .network),

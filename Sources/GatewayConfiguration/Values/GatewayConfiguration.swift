@@ -89,7 +89,7 @@ extension GatewayConfiguration {
         /// How many of them may begin at once.
         public var handshakeBurst = 100
         /// How long one may wait for its turn.
-        public var handshakeDelay: Duration = .seconds(2)
+        public var handshakeDelay: Duration = .seconds(5)
         /// Addresses and networks of proxies, in their text form.
         public var trustedProxies: [String] = []
         /// Whether those proxies begin each connection with the PROXY protocol.

@@ -173,15 +173,22 @@ final class ConnectionPrelude: LoopMember, ChannelInboundHandler, RemovableChann
         let now = Clock.now
         switch gateway.admission.pace(now: now, chance: loop.context.identifiers.next()) {
         case .now: encrypt(context)
-        case .at(let time):
-            phase = .waiting
-            arrival.deadline = time + gateway.settings.handshakeTimeout
-            let prelude = NIOLoopBound(self, eventLoop: context.eventLoop)
-            context.eventLoop.scheduleTask(in: .nanoseconds((time - now).nanoseconds)) {
-                guard prelude.value.phase == .waiting, let context = prelude.value.context else { return }
-                prelude.value.encrypt(context)
-            }
-        case .refused: context.close(promise: nil)
+        case .at(let time): wait(until: time, now) { $0.encrypt($1) }
+        case .refused(let time, _): wait(until: time, now) { $1.close(promise: nil) }
+        }
+    }
+
+    private func wait(
+        until time: Instant, _ now: Instant,
+        then work: @escaping @Sendable (ConnectionPrelude, ChannelHandlerContext) -> Void
+    ) {
+        guard let context else { return }
+        phase = .waiting
+        arrival.deadline = time + gateway.settings.handshakeTimeout
+        let prelude = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: .nanoseconds((time - now).nanoseconds)) {
+            guard prelude.value.phase == .waiting, let context = prelude.value.context else { return }
+            work(prelude.value, context)
         }
     }
 

@@ -438,19 +438,25 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         let now = loop.now
         switch gateway.admission.pace(now: now, chance: loop.context.identifiers.next()) {
         case .now: begin(context)
-        case .at(let time):
-            phase = .answering
-            deadline = time + gateway.settings.handshakeTimeout
-            context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds((time - now).nanoseconds)) { [self] in
-                guard phase == .answering, let context = self.context else { return }
-                loop.begin()
-                guard gateway.currentPhase == .serving else {
-                    return respond(.problem(.draining), closing: true)
-                }
-                begin(context)
+        case .at(let time): wait(until: time, context, then: begin)
+        case .refused(let time, let span):
+            wait(until: time, context) { [self] _ in
+                respond(.problem(.tooManyHandshakes(retryAfter: span)), closing: true)
             }
-        case .refused(let span):
-            respond(.problem(.tooManyHandshakes(retryAfter: span)), closing: true)
+        }
+    }
+
+    private func wait(
+        until time: Instant, _ context: ChannelHandlerContext, then work: @escaping (ChannelHandlerContext) -> Void
+    ) {
+        guard time > loop.now else { return work(context) }
+        phase = .answering
+        deadline = time + gateway.settings.handshakeTimeout
+        context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds((time - loop.now).nanoseconds)) { [self] in
+            guard phase == .answering, let context = self.context else { return }
+            loop.begin()
+            guard gateway.currentPhase == .serving else { return respond(.problem(.draining), closing: true) }
+            work(context)
         }
     }
 
@@ -476,19 +482,14 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         if service == .webSocket, !gateway.settings.tcpNoDelay {
             context.channel.setOption(.tcpOption(.tcp_nodelay), value: 0).whenFailure { _ in }
         }
-        if arrival.link == .plain {
-            let carrier = ChannelCarrier(engine, loop: loop)
-            give(way: carrier, to: engine, as: service, isParserPaused: isParserPaused, context) { carrier.start() }
-        } else {
-            let carrier = PipelineCarrier(engine, loop: loop)
-            give(way: carrier, to: engine, as: service, isParserPaused: isParserPaused, context) { carrier.start() }
-        }
+        let carrier =
+            arrival.link == .plain ? ChannelCarrier(engine, loop: loop) : PipelineCarrier(engine, loop: loop)
+        give(way: carrier, to: engine, as: service, isParserPaused: isParserPaused, context)
     }
 
     private func give(
-        way carrier: some LoopMember & ChannelHandler, to engine: ConnectionEngine,
-        as service: GatewaySettings.Service, isParserPaused: Bool, _ context: ChannelHandlerContext,
-        start: () -> Void
+        way carrier: EngineCarrier, to engine: ConnectionEngine, as service: GatewaySettings.Service,
+        isParserPaused: Bool, _ context: ChannelHandlerContext
     ) {
         let pipeline = context.pipeline.syncOperations
         do {
@@ -510,13 +511,13 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         }
         guard let codec else {
             pipeline.removeHandler(self, promise: nil)
-            return start()
+            return carrier.start()
         }
         pipeline.removeHandler(codec.encoder, promise: nil)
         if isParserPaused {
             pipeline.removeHandler(self, promise: nil)
             pipeline.removeHandler(codec.decoder, promise: nil)
-            return start()
+            return carrier.start()
         }
         // The decoder leaves when it is done with the bytes in hand.
         let front = NIOLoopBound(self, eventLoop: context.eventLoop)
@@ -524,7 +525,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
             guard let context = front.value.context else { return }
             context.pipeline.syncOperations.removeHandler(front.value, promise: nil)
         }
-        start()
+        carrier.start()
     }
 }
 

@@ -9,7 +9,8 @@ struct HandshakePacerTests {
         for _ in 0..<3 { #expect(pacer.arrive(now: Self.at(0), chance: 0) == .now) }
         #expect(pacer.arrive(now: Self.at(0), chance: 0) == .at(Self.at(100)))
         #expect(pacer.arrive(now: Self.at(0), chance: 0) == .at(Self.at(200)))
-        #expect(pacer.arrive(now: Self.at(0), chance: 0) == .refused(retryAfter: .milliseconds(300)))
+        #expect(
+            pacer.arrive(now: Self.at(0), chance: 0) == .refused(at: Self.at(100), retryAfter: .milliseconds(200)))
         // Whoever was refused takes nobody's turn.
         #expect(pacer.arrive(now: Self.at(100), chance: 0) == .at(Self.at(300)))
     }
@@ -18,7 +19,7 @@ struct HandshakePacerTests {
         var pacer = HandshakePacer(rate: 100, burst: 1, maxDelay: .seconds(0))
         #expect(pacer.arrive(now: Self.at(0), chance: 0) == .now)
         let spans = (0..<1000).map { _ in
-            guard case .refused(let span) = pacer.arrive(now: Self.at(0), chance: 0) else {
+            guard case .refused(Self.at(0), let span) = pacer.arrive(now: Self.at(0), chance: 0) else {
                 return Instant.Span.seconds(-1)
             }
             return span
@@ -26,11 +27,24 @@ struct HandshakePacerTests {
         #expect(spans == (1...1000).map { .milliseconds($0 * 10) })
     }
 
+    @Test func `nobody is sent away at once, nor all at the same time`() {
+        var pacer = HandshakePacer(rate: 100, burst: 1, maxDelay: .seconds(4))
+        var random = SeededGenerator(1)
+        var times: Set<Instant> = []
+        for _ in 0..<1000 {
+            guard case .refused(let time, _) = pacer.arrive(now: Self.at(0), chance: random.next()) else { continue }
+            #expect(time >= Self.at(2000) && time < Self.at(4000))
+            times.insert(time)
+        }
+        #expect(times.count > 590)
+    }
+
     @Test func `beyond a minute they are spread by chance`() {
         var pacer = HandshakePacer(rate: 1, burst: 1, maxDelay: .seconds(0))
         for chance in 0..<500 {
             guard
-                case .refused(let span) = pacer.arrive(now: Self.at(0), chance: UInt64(chance) &* 0x9E37_79B9_7F4A_7C15)
+                case .refused(_, let span) = pacer.arrive(
+                    now: Self.at(0), chance: UInt64(chance) &* 0x9E37_79B9_7F4A_7C15)
             else { continue }
             #expect(span > .seconds(0) && span <= HandshakePacer.maxRetry)
             if chance > 60 { #expect(span >= .seconds(30)) }
@@ -53,7 +67,9 @@ struct HandshakePacerTests {
             case .at(let time):
                 #expect(time > now && time - now <= maxDelay)
                 turns.append(time)
-            case .refused(let span): #expect(span > .seconds(0) && span <= HandshakePacer.maxRetry)
+            case .refused(let time, let span):
+                #expect(span > .seconds(0) && span <= HandshakePacer.maxRetry)
+                #expect(time >= now && time - now <= maxDelay)
             }
         }
         // First come, first served.

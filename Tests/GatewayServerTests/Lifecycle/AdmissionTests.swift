@@ -89,7 +89,9 @@ struct AdmissionTests {
         let now = Clock.now
         #expect(paced.pace(now: now, chance: 0) == .now)
         #expect(paced.pace(now: now, chance: 0) == .at(now + .seconds(1)))
-        #expect(paced.pace(now: now, chance: 0) == .refused(retryAfter: .seconds(2)))
+        #expect(
+            paced.pace(now: now, chance: 0)
+                == .refused(at: now + .milliseconds(500), retryAfter: .milliseconds(1500)))
     }
 
     @Test func `loopback and unknown addresses are not bound to the limit of an address`() throws {
