@@ -112,7 +112,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "WireJSON", "Deflate", "WebSocketProtocol", "EventStream", "PhoenixProtocol", "GatewayCore",
-                "GatewayServer",
+                "GatewayServer", "ModelContextProtocol",
             ], path: "Fuzz/Targets"),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"]),
 

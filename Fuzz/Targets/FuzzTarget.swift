@@ -12,6 +12,11 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case json
     case requestTarget = "request_target"
     case publishRequest = "publish_request"
+    case longPollBody = "longpoll_body"
+    case longPollToken = "longpoll_token"
+    case proxyHeader = "proxy_header"
+    case forwarded
+    case rpcMessage = "rpc_message"
 
     /// Gives one input to the target.
     public func run(_ input: UnsafeRawBufferPointer) {
@@ -27,6 +32,11 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .json: fuzzJSON(input)
         case .requestTarget: fuzzRequestTarget(input)
         case .publishRequest: fuzzPublishRequest(input)
+        case .longPollBody: fuzzLongPollBody(input)
+        case .longPollToken: fuzzLongPollToken(input)
+        case .proxyHeader: fuzzProxyHeader(input)
+        case .forwarded: fuzzForwarded(input)
+        case .rpcMessage: fuzzRPCMessage(input)
         }
     }
 }
