@@ -11,12 +11,12 @@ enum HealthRoutes {
         }
         router.only(.get, "/mcp/stats") { _, _ in Response.json(.ok, await gateway.statistics()) }
         // Both forms stand in the original documents.
-        router.only(.get, "/mcp/health/:client_id") { _, context in client(gateway, context) }
-        router.only(.get, "/mcp/health/client/:client_id") { _, context in client(gateway, context) }
+        router.only(.get, "/mcp/health/:client_id") { _, context in await client(gateway, context) }
+        router.only(.get, "/mcp/health/client/:client_id") { _, context in await client(gateway, context) }
     }
 
-    private static func client(_ gateway: Gateway, _ context: APIContext) -> Response {
-        guard let json = gateway.clientHealth(pathPart: context.parameters.get("client_id") ?? "") else {
+    private static func client(_ gateway: Gateway, _ context: APIContext) async -> Response {
+        guard let json = await gateway.clientHealth(pathPart: context.parameters.get("client_id") ?? "") else {
             return Problems.response(.notFound, "unknown_client", "no client of this name has been here lately")
         }
         return Response.json(.ok, json)

@@ -26,7 +26,7 @@ public final class MemoryStore: MessageStore {
             state.answers.removeAll { $0.until.milliseconds <= now.milliseconds }
             var contents = StoreContents()
             contents.nextLife = (state.clients.keys.max() ?? 0) + 1
-            contents.clients = Set(state.clients.values.map(ClientDigest.of))
+            for client in Set(state.clients.values) { contents.note(client) }
             contents.answers = state.answers
             return contents
         }

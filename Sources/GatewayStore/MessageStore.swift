@@ -2,7 +2,8 @@ public import GatewayCore
 
 /// A way of keeping messages beyond the end of the process.
 ///
-/// All calls but `load` come from one thread at a time, the writer's, and may wait for the disk. What a call to
+/// All calls but `load` come from one thread at a time, the writer's; none comes from an event loop, and all may wait for
+/// the disk. What a call to
 /// `commit` has returned from is there after the process has been killed at any later moment.
 public protocol MessageStore: Sendable {
     /// What the engine is called in the configuration.
@@ -36,13 +37,24 @@ public struct StoreContents: Sendable {
     /// The first number that may be given to the life of a session: higher than all that are stored.
     public var nextLife: Int64 = 1
     /// Clients for whom messages may wait, as `ClientDigest`s.
-    public var clients: Set<UInt64> = []
+    public private(set) var clients: Set<UInt64> = []
+    /// Those among them that several clients share.
+    public private(set) var sharedDigests: Set<UInt64> = []
     /// Ids of stored messages with what their senders were told, oldest first.
     public var answers: [RememberedAnswer] = []
     /// Where a damaged store was put, if one was found.
     public var setAside: String?
 
     public init() {}
+
+    /// Notes a client for whom messages may wait. Each is to be noted once.
+    public mutating func note(_ client: ClientID) {
+        let digest = ClientDigest.of(client)
+        if !clients.insert(digest).inserted { sharedDigests.insert(digest) }
+    }
+
+    /// Makes room for so many clients.
+    public mutating func reserveClients(_ count: Int) { clients.reserveCapacity(count) }
 }
 
 /// A short form of a client's name, so that a million of them fit into a few megabytes. Two names may share one.

@@ -112,10 +112,14 @@ public final class SQLiteStore: MessageStore {
     private static func contents(_ db: Database, now: Timestamp) throws -> StoreContents {
         var contents = StoreContents()
         contents.nextLife = try (Int64.fetchOne(db, sql: "SELECT max(life) FROM session") ?? 0) + 1
-        contents.clients.reserveCapacity(try Int.fetchOne(db, sql: "SELECT count(*) FROM session") ?? 0)
-        let clients = try SQLiteStatement(db, "SELECT client FROM session INDEXED BY session_client")
+        contents.reserveClients(try Int.fetchOne(db, sql: "SELECT count(*) FROM session") ?? 0)
+        // In the order of the index, so that the lives of one client come together.
+        let clients = try SQLiteStatement(db, "SELECT client FROM session INDEXED BY session_client ORDER BY client")
+        var last: ClientID?
         while try clients.step() {
-            if let client = ClientID(clients.text(0) ?? "") { contents.clients.insert(ClientDigest.of(client)) }
+            guard let client = ClientID(clients.text(0) ?? ""), client != last else { continue }
+            contents.note(client)
+            last = client
         }
         let answers = try SQLiteStatement(
             db, "SELECT sender, message_id, at, until, body FROM answer WHERE until > ?1 ORDER BY id")

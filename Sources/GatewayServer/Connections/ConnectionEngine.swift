@@ -39,6 +39,8 @@ class ConnectionEngine {
     var address: SocketAddress?
     /// Whether that address was counted for it, which a proxy's is not.
     var isAddressCounted = false
+    /// Something that came from the peer waits to go on with the next `drain`.
+    var hasWaitingFrames = false
     /// Answers to the peer's messages that the present event has brought.
     var waitingAnswers: [(ReplyAddress, StoredAnswer)] = []
     /// When what is held back by missing acknowledgements may go on.
@@ -99,6 +101,7 @@ class ConnectionEngine {
     /// - Parameter bound: messages at the most.
     /// - Returns: whether there is more.
     final func drain(upTo bound: Int = .max) -> Bool {
+        if hasWaitingFrames { takeWaitingFrames() }
         guard let handle, verdict == .open else { return false }
         var notices = Session.Notices()
         let own = batchLimits
@@ -151,6 +154,9 @@ class ConnectionEngine {
 
     /// Writes an event of the gateway that has no place in the log.
     func write(event: String, data: [UInt8], sequence: Int) {}
+
+    /// Goes on with what the peer has sent, if what it waits for has come.
+    func takeWaitingFrames() {}
 
     /// Answers a message of the peer that had to be stored.
     func write(_ answer: StoredAnswer, to address: ReplyAddress) {}

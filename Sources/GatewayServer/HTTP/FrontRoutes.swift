@@ -17,6 +17,8 @@ struct FrontRequest {
     var isSecure = false
     /// Who gives an answer that has to wait, on which event loop.
     var front: NIOLoopBound<HTTPFront>?
+    /// Whether it has waited for the storage already.
+    var hasWaited = false
 
     /// The client id of the query, or of the header.
     var clientIDText: String? { target["client_id"] ?? head.headers.first(name: "x-client-id") }
@@ -28,6 +30,8 @@ enum FrontDecision {
     case answer(APIResponse)
     /// It is answered when what it brought is stored.
     case later
+    /// It is decided again when what is stored for these clients has been read.
+    case restore([ClientID])
     /// The API answers it; these headers are added.
     case api(HTTPHeaders)
     /// It opens a stream.
@@ -80,6 +84,10 @@ extension Gateway {
             switch path {
             case "/mcp/sse" where request.service != .webSocket:
                 try allow([.GET], request)
+                if !request.hasWaited, let client = request.clientIDText.flatMap({ ClientID($0) }), mustRestore(client)
+                {
+                    return .restore([client])
+                }
                 return .stream(try eventStream(request, cors, loop), .eventStream)
             case "/mcp/ws", "/mcp/ws/websocket":
                 guard request.service != .eventStream else { break }
@@ -320,14 +328,25 @@ extension Gateway {
         _ request: FrontRequest, _ cors: HTTPHeaders, _ loop: LoopState
     ) throws(Problem) -> FrontDecision {
         try requireJSON(request)
-        let result = request.body.withUnsafeReadableBytes { bytes -> Swift.Result<[UInt8]?, Problem> in
+        let result = request.body.withUnsafeReadableBytes { bytes -> Swift.Result<FrontDecision, Problem> in
             Swift.Result { () throws(Problem) in
                 let parsed = try PublishRequest(bytes, maxDepth: settings.maxJSONDepth)
-                return try publish(parsed, &loop.context, later: later(request, cors, loop))
+                if let wait = wait(for: parsed, request) { return wait }
+                let body = try publish(parsed, &loop.context, later: later(request, cors, loop))
+                return body.map { .answer(APIResponse.json(.accepted, $0).adding(cors)) } ?? .later
             }
         }
-        guard let body = try result.get() else { return .later }
-        return .answer(APIResponse.json(.accepted, body).adding(cors))
+        return try result.get()
+    }
+
+    /// Lets a request wait whose recipients' sessions cannot begin yet.
+    private func wait(
+        for parsed: PublishRequest, from sender: ClientID? = nil, _ request: FrontRequest
+    ) -> FrontDecision? {
+        guard !request.hasWaited else { return nil }
+        var clients = recipientsToRestore(parsed)
+        if let sender, mustRestore(sender) { clients.append(sender) }
+        return clients.isEmpty ? nil : .restore(clients)
     }
 
     private func later(_ request: FrontRequest, _ headers: HTTPHeaders, _ loop: LoopState) -> AnswerLater {
@@ -354,6 +373,7 @@ extension Gateway {
     ) throws(Problem) -> FrontDecision {
         guard let text = parsed.clientID ?? request.clientIDText, !text.isEmpty else { throw .clientIDRequired }
         guard let client = ClientID(text) else { throw .invalidClientID }
+        if let wait = wait(for: parsed, from: client, request) { return wait }
         let now = loop.now
         let admitted = directory.withSession(client, now: now) { handle, session in
             session.messagesReceived += 1

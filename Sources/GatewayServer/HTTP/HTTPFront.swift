@@ -271,6 +271,11 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
             head: head, target: RequestTarget(head.uri), body: body, service: service,
             remoteAddress: origin.address, isSecure: origin.isSecure ?? (arrival.link != .plain),
             front: NIOLoopBound(self, eventLoop: context.eventLoop))
+        decide(request, closing: closing, context)
+    }
+
+    private func decide(_ request: FrontRequest, closing: Bool, _ context: ChannelHandlerContext) {
+        let head = request.head
         switch gateway.route(request, loop) {
         case .answer(let response):
             respond(response, closing: closing, isHead: head.method == .HEAD)
@@ -279,10 +284,15 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
             phase = .answering
             closesAfterAnswer = closing
             loop.dispatchWakes(except: nil)
+        case .restore(let clients):
+            phase = .answering
+            let front = NIOLoopBound(self, eventLoop: context.eventLoop)
+            let waiting = NIOLoopBound(request, eventLoop: context.eventLoop)
+            gateway.restore(clients, on: loop.index) { _ in front.value.restored(waiting.value, closing: closing) }
         case .api(let extraHeaders):
             askAPI(request, extraHeaders, closing: closing, context)
         case .stream(let engine, let service):
-            engine.address = origin.address
+            engine.address = request.remoteAddress
             pace(context) { self.open(engine, as: service, isParserPaused: head.asksForUpgrade, $0) }
         case .endpoint(let endpoint, let extraHeaders):
             phase = .answering
@@ -298,6 +308,20 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
                 front.eventLoop.execute { front.value.finishAnswer(response, closing: closing, isHead: false) }
             }
         }
+    }
+
+    /// What is stored for those whom the request is about has been read, as far as it can be.
+    private func restored(_ request: FrontRequest, closing: Bool) {
+        guard phase == .answering, let context else { return }
+        loop.begin()
+        var request = request
+        request.hasWaited = true
+        // Whatever it leads to finds a request that has just come.
+        phase = .receiving
+        decide(request, closing: closing, context)
+        guard phase == .idle else { return }
+        takeWaiting(context)
+        if let parserProblem, waiting.isEmpty { respond(.problem(parserProblem), closing: true) }
     }
 
     // MARK: - Exchanges

@@ -94,7 +94,12 @@ extension Gateway {
                 answer(response)
             }
         }
-        onOwner(of: call.token.session) { [answer] loop in self.handle(call, on: loop, answer) }
+        onOwner(of: call.token.session) { [answer] loop in
+            guard let client = ClientID(call.token.clientID), self.mustRestore(client) else {
+                return self.handle(call, on: loop, answer)
+            }
+            self.restore([client], on: loop.index) { self.handle(call, on: $0, answer) }
+        }
     }
 
     /// The connection that a poll came on has gone.

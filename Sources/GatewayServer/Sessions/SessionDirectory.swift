@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayStore
 import Synchronization
 
 /// All sessions of this node, by client id; sharded, so that threads rarely meet at a lock.
@@ -34,8 +35,8 @@ final class SessionDirectory: Sendable {
     }
 
     /// The client's session, begun if there is none.
-    /// - Returns: `nil` if there are as many sessions as there may be, or if what is stored for the client cannot be
-    ///   read; `refusal` says which.
+    /// - Returns: `nil` if there are as many sessions as there may be, or if what is stored for the client has not been
+    ///   read (`Gateway.restore`); `refusal` says which.
     func findOrBegin(_ id: ClientID, now: Instant) -> SessionHandle? {
         shard(id).sessions.withLock { sessions in
             if let handle = sessions[id] { return handle }
@@ -43,23 +44,35 @@ final class SessionDirectory: Sendable {
                 count.subtract(1, ordering: .relaxed)
                 return nil
             }
-            let epoch = identifiers.withLock { $0.epoch() }
-            guard let handle = begin(id, epoch, now: now) else {
+            // To begin without what is stored would be to lose it.
+            guard storage?.inheritance.holds(id) != true else {
                 count.subtract(1, ordering: .relaxed)
                 return nil
             }
+            let handle = SessionHandle(
+                clientID: id, session: Session(epoch: identifiers.withLock { $0.epoch() }, now: now),
+                life: storage?.newLife() ?? 0)
             sessions[id] = handle
             return handle
         }
     }
 
-    private func begin(_ id: ClientID, _ epoch: Epoch, now: Instant) -> SessionHandle? {
-        guard let storage else { return SessionHandle(clientID: id, session: Session(epoch: epoch, now: now)) }
-        // To begin without them would be to lose them.
-        guard let left = try? storage.restore(id, now: now) else { return nil }
-        return SessionHandle(
-            clientID: id, session: Session(epoch: epoch, now: now, restored: left.messages),
-            life: storage.newLife(), inherited: left.places)
+    /// Begins a client's session with what an earlier process has left.
+    /// - Parameter places: where the messages are stored.
+    /// - Returns: `false` if it has begun already, or if there are as many sessions as there may be.
+    func begin(_ id: ClientID, with messages: [Message], at places: [StorePlace], now: Instant) -> Bool {
+        shard(id).sessions.withLock { sessions in
+            guard sessions[id] == nil else { return false }
+            guard count.add(1, ordering: .relaxed).newValue <= limit else {
+                count.subtract(1, ordering: .relaxed)
+                return false
+            }
+            let epoch = identifiers.withLock { $0.epoch() }
+            sessions[id] = SessionHandle(
+                clientID: id, session: Session(epoch: epoch, now: now, restored: messages),
+                life: storage?.newLife() ?? 0, inherited: places)
+            return true
+        }
     }
 
     /// Why the client's session could not be begun.

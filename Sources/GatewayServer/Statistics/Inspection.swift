@@ -6,10 +6,11 @@ extension Gateway {
     /// One client's state (contract §7, `GET /mcp/health/:client_id`).
     /// - Parameter pathPart: the client id as it stands in a path.
     /// - Returns: the JSON form; `nil` if nobody knows the client.
-    public func clientHealth(pathPart: String) -> [UInt8]? {
-        guard let id = ClientID(RequestTarget.decode(pathPart[...])), let handle = directory.find(id) else {
-            return nil
-        }
+    public func clientHealth(pathPart: String) async -> [UInt8]? {
+        guard let id = ClientID(RequestTarget.decode(pathPart[...])) else { return nil }
+        // Those whom only the storage knows are known.
+        await restore([id])
+        guard let handle = directory.find(id) else { return nil }
         let now = Clock.now
         let wall = Clock.wall
         return handle.session.withLock { session in

@@ -50,12 +50,13 @@ final class MessageStorage: Sendable {
     private let logger: Logger
     private let ledger: IdempotencyLedger
     private let thread = NIOThreadPool(numberOfThreads: 1)
+    /// Reads beside the writer, one client after the other.
+    private let reader = NIOThreadPool(numberOfThreads: 1)
     private let state = Mutex(State())
     private let isRefusing = Atomic<Bool>(false)
     private let nextLife = Atomic<Int64>(1)
-    /// Whether an earlier process has left anything for clients, so that most sessions begin without a look.
-    private let hasLeftovers = Atomic<Bool>(false)
-    private let leftovers = Mutex<Set<UInt64>>([])
+    /// What earlier processes have left.
+    let inheritance = Inheritance()
     /// Gives answers on an event loop.
     private let answer: @Sendable (_ loop: Int, [(AnswerLater, StoredAnswer)]) -> Void
 
@@ -75,16 +76,17 @@ final class MessageStorage: Sendable {
     /// Opens the store and takes over what an earlier process has left.
     func open() async throws {
         thread.start()
+        reader.start()
         let contents: StoreContents
         do {
             contents = try await thread.runIfActive { [store] in try store.open(now: Clock.wall) }
         } catch {
             try? await thread.shutdownGracefully()
+            try? await reader.shutdownGracefully()
             throw error
         }
         nextLife.store(contents.nextLife, ordering: .relaxed)
-        leftovers.withLock { $0 = contents.clients }
-        hasLeftovers.store(!contents.clients.isEmpty, ordering: .releasing)
+        inheritance.fill(contents)
         ledger.recall(contents.answers, now: Clock.now, wallClock: Clock.wall)
         if let place = contents.setAside {
             state.withLock { $0.figures.setAside = place }
@@ -99,6 +101,8 @@ final class MessageStorage: Sendable {
 
     /// Writes what is left and closes the store.
     func close() async {
+        // Before the store is closed: whoever still waits for it is told.
+        try? await reader.shutdownGracefully()
         _ = try? await thread.runIfActive { [self] in
             drain()
             store.close()
@@ -111,33 +115,42 @@ final class MessageStorage: Sendable {
     /// A number for a session that begins.
     func newLife() -> Int64 { nextLife.wrappingAdd(1, ordering: .relaxed).oldValue }
 
-    /// What an earlier process has left for a client. Reads the file, if there may be anything, and so happens once for
-    /// a client that had messages waiting.
-    func restore(_ client: ClientID, now: Instant) throws(StoreError) -> (messages: [Message], places: [StorePlace]) {
-        guard hasLeftovers.load(ordering: .acquiring),
-            leftovers.withLock({ $0.contains(ClientDigest.of(client)) })
-        else { return ([], []) }
-        let wall = Clock.wall
-        let session: StoredSession
-        do throws(StoreError) {
-            session = try store.load(client, now: wall)
-        } catch {
-            failed(error)
-            throw error
+    /// Reads what an earlier process has left for clients, beside the event loops and the writer, and lets `directory`
+    /// begin their sessions with it.
+    /// - Parameter done: called when that is done or has failed, on the reader's thread; `Inheritance.holds` then tells.
+    func restore(_ clients: [ClientID], in directory: SessionDirectory, done: @escaping @Sendable () -> Void) {
+        reader.submit { [self] state in
+            if case .active = state {
+                for client in clients where inheritance.holds(client) { restore(client, in: directory) }
+            }
+            done()
         }
-        let waiting = Set(session.messages.map(\.place.life))
-        for life in session.lives where !waiting.contains(life) {
+    }
+
+    private func restore(_ client: ClientID, in directory: SessionDirectory) {
+        // A session of this process: it began before, with what there was.
+        guard directory.find(client) == nil else { return }
+        let stored: StoredSession
+        let wall = Clock.wall
+        do throws(StoreError) {
+            stored = try store.load(client, now: wall)
+        } catch {
+            return failed(error)
+        }
+        let now = Clock.now
+        let messages = stored.messages.map { $0.message(now: now, wallClock: wall) }
+        guard directory.begin(client, with: messages, at: stored.messages.map(\.place), now: now) else { return }
+        inheritance.passedOn(client)
+        let waiting = Set(stored.messages.map(\.place.life))
+        for life in stored.lives where !waiting.contains(life) {
             put(StoreRelease(life: life, before: .max, ends: true))
         }
-        let messages = session.messages.map { $0.message(now: now, wallClock: wall) }
         let damaged = messages.count { $0.holeReason != nil }
-        if damaged > 0 {
-            state.withLock { $0.figures.damaged += damaged }
-            logger.error(
-                "stored messages came back damaged: the client is told of a gap",
-                metadata: ["client_id": "\(client)", "messages": "\(damaged)"])
-        }
-        return (messages, session.messages.map(\.place))
+        guard damaged > 0 else { return }
+        state.withLock { $0.figures.damaged += damaged }
+        logger.error(
+            "stored messages came back damaged: the client is told of a gap",
+            metadata: ["client_id": "\(client)", "messages": "\(damaged)"])
     }
 
     /// Stored messages of a session that are done; they are deleted with one of the next commits.

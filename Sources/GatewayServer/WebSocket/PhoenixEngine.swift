@@ -28,6 +28,10 @@ class PhoenixEngine: SocketEngine {
     final private(set) var wantsBase64 = false
     /// The channel of the whole session, while it is joined.
     final private(set) var gatewayChannel: PhoenixChannels.Channel?
+    /// What waits until the storage has been read.
+    final var waitingFrames: WaitingFrames?
+    /// Whether the frame that is being read has waited already.
+    final var isRetrying = false
     /// Sequences that went out on their own topics before the gateway channel was joined.
     private var alreadyHad = 0..<0
     /// Topics that were joined when `alreadyHad` ended.
@@ -55,8 +59,26 @@ class PhoenixEngine: SocketEngine {
 
     override func receivedBinary(_ bytes: UnsafeRawBufferPointer) {
         // V1 has no binary form; some of its clients send their JSON in binary frames, as Phoenix lets them.
-        guard version == .v2 else { return receivedText(bytes) }
+        receive(bytes, isBinary: version == .v2)
+    }
+
+    override func receivedText(_ bytes: UnsafeRawBufferPointer) { receive(bytes, isBinary: false) }
+
+    private func receive(_ bytes: UnsafeRawBufferPointer, isBinary: Bool) {
         loop.counters[Int(transport.rawValue)].messagesIn += 1
+        if waitingFrames == nil { read(bytes, isBinary: isBinary) }
+        // It may be this very frame that has to wait.
+        if waitingFrames != nil { hold(bytes, isBinary: isBinary) }
+    }
+
+    override func takeWaitingFrames() { retryWaitingFrames() }
+
+    /// Does what a frame says, unless it has to wait: then `waitingFrames` is there.
+    final func read(_ bytes: UnsafeRawBufferPointer, isBinary: Bool) {
+        if isBinary { readBinary(bytes) } else { readText(bytes) }
+    }
+
+    private func readBinary(_ bytes: UnsafeRawBufferPointer) {
         do throws(PhoenixBinaryFrameError) {
             receivedPush(try PhoenixBinaryFrame.decode(bytes), bytes)
         } catch {
@@ -65,8 +87,7 @@ class PhoenixEngine: SocketEngine {
         }
     }
 
-    override func receivedText(_ bytes: UnsafeRawBufferPointer) {
-        loop.counters[Int(transport.rawValue)].messagesIn += 1
+    private func readText(_ bytes: UnsafeRawBufferPointer) {
         do throws(PhoenixFrameError) {
             let frame = try PhoenixFrame.decode(bytes, version: version, maxDepth: gateway.settings.maxJSONDepth)
             dispatch(Incoming(bytes: bytes, frame: frame))
@@ -146,11 +167,15 @@ class PhoenixEngine: SocketEngine {
 
     private func publish(_ topic: String, _ incoming: Incoming, _ handle: SessionHandle) {
         let now = loop.now
-        let decision = handle.session.withLock { session in
-            session.messagesReceived += 1
-            session.lastActivity = now
-            return gateway.settings.rateLimit.admit(&session.rateUsage, now: now)
-        }
+        // What has waited was charged when it came.
+        let decision =
+            isRetrying
+            ? .admitted
+            : handle.session.withLock { session in
+                session.messagesReceived += 1
+                session.lastActivity = now
+                return gateway.settings.rateLimit.admit(&session.rateUsage, now: now)
+            }
         if case .refused(let wait) = decision {
             loop.counters[Int(transport.rawValue)].failed(now: now)
             return reply(incoming, .rateLimited(retryAfter: wait.roundedUpSeconds))
@@ -163,6 +188,7 @@ class PhoenixEngine: SocketEngine {
                 } else {
                     try PublishRequest(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
                 }
+            if mustWait(for: gateway.recipientsToRestore(request)) { return }
             let own = topic == WellKnownTopic.gateway ? nil : topic
             // Built only for what has to be stored.
             var later: AnswerLater {
@@ -234,6 +260,7 @@ class PhoenixEngine: SocketEngine {
                 throw .invalidMessage("a topic must have " + Name.rule)
             }
             let parameters = try JoinParameters(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
+            if handle == nil, mustWait(for: [try client(parameters)].filter(gateway.mustRestore)) { return }
             attachment = try enter(topic, parameters)
             wantsBase64 = parameters.wantsBase64 ?? wantsBase64
         } catch {
