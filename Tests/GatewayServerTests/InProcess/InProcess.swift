@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayStore
 import Logging
 import NIOCore
 import Testing
@@ -27,12 +28,12 @@ extension InProcess {
 
     /// Runs `body` beside a gateway, which is stopped afterwards whatever happens.
     static func withGateway<Result>(
-        _ settings: GatewaySettings = settings(), api: any APIResponder = Echo(),
+        _ settings: GatewaySettings = settings(), api: any APIResponder = Echo(), store: (any MessageStore)? = nil,
         _ body: (Gateway) async throws -> Result
     ) async throws -> Result {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
-        let gateway = Gateway(settings: settings, logger: logger)
+        let gateway = Gateway(settings: settings, store: store, logger: logger)
         do {
             try await gateway.start(api: api)
             let result = try await body(gateway)

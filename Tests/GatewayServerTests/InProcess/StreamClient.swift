@@ -107,6 +107,11 @@ final class StreamClient {
         send([0x80 | opcode] + length + [0, 0, 0, 0] + payload)
     }
 
+    /// Pushes a message on the joined channel.
+    func push(_ payload: String) {
+        sendFrame(0x1, "[\"1\",\"2\",\"mcp:gateway\",\"message\",\(payload)]")
+    }
+
     // MARK: - Reading
 
     /// Takes what has arrived.
