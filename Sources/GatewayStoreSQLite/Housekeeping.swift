@@ -26,7 +26,7 @@ struct Housekeeping: Sendable {
     mutating func step(_ db: Database, files: StoreFiles, now: Timestamp) throws -> Bool {
         var hasMore = try forgetAnswers(db, now)
         hasMore = try walk(db, now) || hasMore
-        hasMore = try giveBack(db) || hasMore
+        hasMore = try Self.giveBack(db) || hasMore
         if !hasMore, files.walSize > Self.walLimit {
             // Not an error if a reader is in the way: there is a next time.
             try? db.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)")
@@ -99,10 +99,12 @@ struct Housekeeping: Sendable {
         return release.before > 0 || release.ends ? release : nil
     }
 
-    private func giveBack(_ db: Database) throws -> Bool {
+    /// Gives free pages back to the file system.
+    /// - Returns: whether there are more.
+    static func giveBack(_ db: Database) throws -> Bool {
         let free = try Int.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0
-        guard free > Self.freePages else { return false }
-        try db.execute(sql: "PRAGMA incremental_vacuum(\(min(Self.pagesPerStep, free)))")
-        return free > Self.pagesPerStep + Self.freePages
+        guard free > freePages else { return false }
+        try db.execute(sql: "PRAGMA incremental_vacuum(\(min(pagesPerStep, free)))")
+        return free > pagesPerStep + freePages
     }
 }

@@ -30,6 +30,8 @@ public final class SQLiteStore: MessageStore {
         public var onDamage = DamagePolicy.setAside
         /// How long a commit waits for a file that another process holds.
         public var lockTimeout = Instant.Span.seconds(1)
+        /// Bytes kept free beside the file: to delete from it takes room, which a full disk would not have.
+        public var reserveBytes = 1 << 20
 
         public init(path: String) { self.path = path }
     }
@@ -39,9 +41,12 @@ public final class SQLiteStore: MessageStore {
         /// Lives that have their row; bounded, and forgotten whenever a commit fails.
         var knownLives: Set<Int64> = []
         var housekeeping = Housekeeping()
+        /// Whether there was room for the reserve at the start, so that it is worth waiting for.
+        var hadReserve = false
     }
 
     private static let maxKnownLives = 100_000
+    private static let probeBytes = 262_144
     private let options: Options
     private let pool = Mutex<DatabasePool?>(nil)
     private let lock = Mutex<FileLock?>(nil)
@@ -73,7 +78,9 @@ public final class SQLiteStore: MessageStore {
             try opened.read { try Int64.fetchOne($0, sql: "SELECT max(id) FROM message") ?? 0 } + 1
         }
         let firstLife = contents.nextLife
+        let hasReserve = files.makeReserve(options.reserveBytes)
         writing.withLock {
+            $0.hadReserve = hasReserve
             $0.nextMessage = next
             $0.housekeeping = Housekeeping(firstLife: firstLife)
         }
@@ -177,17 +184,33 @@ public final class SQLiteStore: MessageStore {
             }
         } catch {
             writing.withLock { $0.knownLives.removeAll() }
+            // From now on nothing is written but deletions.
+            if error.kind == .full { StoreFiles(path: options.path).giveUpReserve() }
             throw error
         }
     }
 
     public func probe() throws(StoreError) {
         let pool = try database()
+        let files = StoreFiles(path: options.path)
+        if writing.withLock({ $0.hadReserve }), !files.hasReserve(options.reserveBytes) {
+            // What has been deleted becomes room for others only when it leaves the log of changes and the file.
+            _ = try? SQLiteFailure.translated {
+                try pool.writeWithoutTransaction { db in
+                    try db.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)")
+                    while try Housekeeping.giveBack(db) {}
+                    try db.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)")
+                }
+            }
+            guard files.makeReserve(options.reserveBytes, spare: 2 * Self.probeBytes) else {
+                throw StoreError(.full, "no room for storage.reserve_bytes")
+            }
+        }
         try SQLiteFailure.translated {
             try pool.writeWithoutTransaction { db in
                 // As much as a good batch needs, so that a disk with room for a page is not taken for a working one.
                 try db.inTransaction(.immediate) {
-                    try db.execute(sql: "INSERT OR REPLACE INTO probe VALUES (1, zeroblob(262144))")
+                    try db.execute(sql: "INSERT OR REPLACE INTO probe VALUES (1, zeroblob(\(Self.probeBytes)))")
                     return .commit
                 }
                 try db.inTransaction(.immediate) {

@@ -76,6 +76,40 @@ struct StoreFiles: Sendable {
         return target
     }
 
+    // MARK: - Reserve
+
+    private var reserve: String { path + ".reserve" }
+
+    func hasReserve(_ bytes: Int) -> Bool { Self.size(reserve) >= bytes }
+
+    /// Takes room that `giveUpReserve` gives back.
+    /// - Parameter spare: room that must be there beside it.
+    /// - Returns: whether there was enough.
+    func makeReserve(_ bytes: Int, spare: Int = 0) -> Bool {
+        guard bytes > 0 else {
+            giveUpReserve()
+            return false
+        }
+        guard !hasReserve(bytes) else { return true }
+        let descriptor = Self.open(reserve, O_WRONLY | O_CREAT | O_TRUNC)
+        guard descriptor >= 0 else { return false }
+        defer { _ = closeDescriptor(descriptor) }
+        // Written, not only asked for: not every file system keeps its word.
+        let zeros = [UInt8](repeating: 0, count: min(bytes, 65_536))
+        var left = bytes + spare
+        while left > 0 {
+            let count = write(descriptor, zeros, min(left, zeros.count))
+            guard count > 0 else {
+                giveUpReserve()
+                return false
+            }
+            left -= count
+        }
+        return ftruncate(descriptor, off_t(bytes)) == 0
+    }
+
+    func giveUpReserve() { _ = unlink(reserve) }
+
     private static func size(_ path: String) -> Int {
         var status = stat()
         return stat(path, &status) == 0 ? Int(status.st_size) : 0

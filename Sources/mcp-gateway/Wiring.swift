@@ -129,6 +129,7 @@ extension GatewayConfiguration.Storage {
             options.synchronous = synchronous == .full ? .full : .normal
             options.onDamage = onDamage == .refuse ? .refuse : .setAside
             options.lockTimeout = Instant.Span(lockTimeout)
+            options.reserveBytes = reserveBytes
             return SQLiteStore(options)
         }
     }

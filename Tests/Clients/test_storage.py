@@ -6,7 +6,9 @@ import signal
 import sqlite3
 import threading
 
+import faults
 import gateway as gateways
+import longpoll
 import phoenix
 import pytest
 import sse
@@ -53,6 +55,59 @@ def test_what_was_answered_survives_a_kill(start, client):
     connected, numbers = replay(start(), client, 20)
     assert numbers == list(range(20))
     assert connected["replayed"] == 20 and connected["recovered"] is False
+
+
+def test_every_way_in_gets_what_was_stored(start, new_client):
+    one = start()
+    by_stream, by_socket, by_topic, by_poll = (new_client() for _ in range(4))
+    for client in (by_stream, by_socket, by_topic, by_poll):
+        one.api.publish_numbers(3, client_id=client)
+    one.kill()
+    two = start()
+    assert replay(two, by_stream, 3)[1] == [0, 1, 2]
+    socket, joined = phoenix.join(two.ws, by_socket)
+    assert joined["replayed"] == 3 and socket.numbers(3) == [0, 1, 2]
+    poller = longpoll.Poller(two.ws, by_poll)
+    assert poller.join()["replayed"] == 3 and poller.numbers(3) == [0, 1, 2]
+    # A publish is the first that anybody hears of this one.
+    assert two.api.publish(client_id=by_topic, data={"n": 3})["results"][0]["sequence"] == 3
+    assert replay(two, by_topic, 4)[1] == [0, 1, 2, 3]
+    socket.close()
+
+
+def test_a_poll_goes_on_after_a_restart_with_what_was_stored(start, client):
+    one = start()
+    poller = longpoll.Poller(one.ws, client)
+    poller.join({"ack": True})
+    one.api.publish_numbers(3, client_id=client)
+    one.kill()
+    two = start()
+    again = longpoll.Poller(two.ws, client)
+    again.join({"ack": True})
+    assert again.numbers(3) == [0, 1, 2]
+
+
+def test_several_recipients_that_only_the_storage_knows_get_one_message(start, new_client):
+    one = start()
+    clients = [new_client() for _ in range(20)]
+    one.api.publish(client_ids=clients, data={"n": 0})
+    one.kill()
+    two = start()
+    answer = two.api.publish(client_ids=clients, data={"n": 1})
+    assert answer["queued"] == 20 and {result["sequence"] for result in answer["results"]} == {1}
+    for client in clients[:3]:
+        assert replay(two, client, 2)[1] == [0, 1]
+
+
+def test_a_client_that_only_the_storage_knows_has_a_health_page(start, client, new_client):
+    one = start()
+    one.api.publish_numbers(2, client_id=client)
+    one.kill()
+    two = start()
+    health = two.api.client_health(client)
+    assert health["connected"] is False and health["stored_messages"] == 2
+    assert two.api.client_health(new_client()) is None
+    assert replay(two, client, 2)[1] == [0, 1]
 
 
 def test_an_id_of_before_the_crash_gets_everything_that_is_not_acknowledged(start, client):
@@ -253,6 +308,97 @@ def test_a_full_disk_refuses_and_recovers(start, directory, new_client, client, 
     one.kill()
     numbers = replay(start(), client, 2)[1]
     assert [number for number in numbers if number >= 0] == [0, 1][: len([n for n in numbers if n >= 0])]
+
+
+def fill(file):
+    """Takes what room there is."""
+    with open(file, "wb", buffering=0) as ballast:
+        try:
+            while True:
+                ballast.write(bytes(4096))
+        except OSError:
+            pass
+
+
+@pytest.fixture
+def small_disk(directory):
+    """`data/` on a file system of 2 MB."""
+    with faults.file_system(directory / "data", "2m"):
+        yield directory / "data"
+
+
+def test_a_disk_without_room_refuses_and_recovers_when_there_is_some(small_disk, start, new_client, client, topic):
+    one = start()
+    one.api.publish_numbers(1, client_id=client)
+    fill(small_disk / "ballast")
+    # Some may still fit into what the log of changes has already.
+    answered = 0
+    def fails():
+        nonlocal answered
+        answer = refused(one, client)
+        answered += answer is None
+        return answer
+    check_refusal(one, until(fails, "a refusal"), "full", new_client, topic)
+    (small_disk / "ballast").unlink()
+    until(lambda: health(one)["status"] == "ok", "the storage works again")
+    one.api.publish_numbers(1, start=1, client_id=client)
+    one.kill()
+    assert replay(start(), client, answered + 2)[1] == [0, *[-1] * answered, 1]
+
+
+def test_a_disk_that_messages_have_filled_recovers_when_they_are_done(small_disk, start, new_client):
+    one = start(maintenance_interval="100ms")
+    # A queue of each is bounded; together they are more than the disk.
+    clients = []
+    body = "x" * 4000
+
+    def fails():
+        clients.append(new_client())
+        for n in range(20):
+            answer = one.api.post("/mcp/messages", {"client_id": clients[-1], "data": {"n": n, "body": body}})
+            if answer.status == 503:
+                assert answer.json["error"] == "insufficient_resources", answer
+                return n
+            assert answer.status == 202, answer
+        return None
+
+    last = until(lambda: (count := fails()) is not None and (count,), "a refusal")[0]
+    for client in clients:
+        socket, _ = phoenix.join(one.ws, client, {"ack": True})
+        count = last if client == clients[-1] else 20
+        if count:
+            assert socket.numbers(count) == list(range(count))
+            socket.ok("ack", {"sequence": count - 1})
+        socket.close()
+    until(lambda: health(one)["status"] == "ok", "the storage works again")
+    one.api.publish_numbers(3, client_id=new_client())
+
+
+@pytest.mark.parametrize("error", ["EIO", "EROFS"])
+def test_a_disk_that_fails_refuses_and_recovers(start, new_client, client, topic, error):
+    one = start()
+    one.api.publish_numbers(1, client_id=client)
+    with faults.failing_writes(one.process.pid, error):
+        check_refusal(one, until(lambda: refused(one, client), "a refusal"), "disk", new_client, topic)
+    until(lambda: health(one)["status"] == "ok", "the storage works again")
+    one.api.publish_numbers(1, start=1, client_id=client)
+    stream, _ = sse.open_connected(one.sse, client)
+    assert stream.expect("message").json["data"] == {"n": 0}
+    assert stream.expect("gap").json["data"]["reason"] == "not_stored"
+    stream.close()
+    one.kill()
+    assert [n for n in replay(start(), client, 2)[1] if n >= 0] == [0, 1]
+
+
+def test_a_file_that_cannot_be_written_stops_the_start_and_says_so(start, directory, client):
+    one = start()
+    one.api.publish_numbers(1, client_id=client)
+    one.stop()
+    with faults.read_only(directory / "data"):
+        answer = gateways.run_command(
+            "serve", "--port", "0", "--sse-port", "0", "--ws-port", "0", cwd=directory)
+        assert answer.returncode == 1 and "cannot be written" in answer.stderr, answer
+    assert replay(start(), client, 1)[1] == [0]
 
 
 def test_what_could_not_be_stored_is_a_gap_for_its_client(start, directory, client):

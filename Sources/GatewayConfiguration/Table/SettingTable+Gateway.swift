@@ -277,6 +277,9 @@ extension SettingTable {
             "storage.queue_bytes", \.storage.queueBytes, .size(1_024...(1 << 34)),
             "Bytes that may wait to be stored; beyond it durable messages are refused"),
         Setting(
+            "storage.reserve_bytes", \.storage.reserveBytes, .size(0...(1 << 34)),
+            "Bytes kept free beside the file, so that a full disk does not keep anything from being deleted"),
+        Setting(
             "storage.lock_timeout", \.storage.lockTimeout, .duration(.zero ... .seconds(60)),
             "How long a commit waits for a file that another process holds"),
         Setting(

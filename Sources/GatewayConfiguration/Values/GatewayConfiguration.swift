@@ -146,6 +146,8 @@ extension GatewayConfiguration {
         public var queueBytes = 64 << 20
         /// How long a commit waits for a file that another process holds.
         public var lockTimeout: Duration = .seconds(1)
+        /// Bytes that are kept free beside the file, for deleting on a full disk.
+        public var reserveBytes = 1 << 20
         /// After a failure: how long until writing is tried again.
         public var retryInterval: Duration = .seconds(1)
         /// Time between two rounds of housekeeping.

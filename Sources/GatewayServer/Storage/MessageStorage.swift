@@ -236,6 +236,8 @@ final class MessageStorage: Sendable {
 
     /// Lives whose messages are deleted in one commit.
     private static let releasesPerBatch = 256
+    /// The same on a full disk, where a commit has little room.
+    private static let releasesPerStep = 8
 
     private func commit(_ writes: [PendingWrite], _ releases: [StoreRelease]) {
         do throws(StoreError) {
@@ -336,6 +338,8 @@ final class MessageStorage: Sendable {
     }
 
     private func probe() {
+        // A full disk: what is done makes room.
+        if state.withLock({ $0.failure?.kind == .full }) { deleteDone() }
         do throws(StoreError) {
             try store.probe()
             state.withLock { $0.failure = nil }
@@ -344,6 +348,25 @@ final class MessageStorage: Sendable {
             failed(error)
         }
         drain()
+    }
+
+    /// Deletes what is done, in small steps, as long as that works.
+    private func deleteDone() {
+        var failures = 0
+        // The first failure may have let the store give up what it had in reserve.
+        while failures < 2 {
+            let releases = state.withLock { state in
+                let some = Array(state.releases.values.prefix(Self.releasesPerStep))
+                for release in some { state.releases[release.life] = nil }
+                return some
+            }
+            guard !releases.isEmpty else { return }
+            guard (try? store.commit(StoreBatch(releases: releases))) != nil else {
+                for release in releases { put(release) }
+                failures += 1
+                continue
+            }
+        }
     }
 
     private func maintain() {
