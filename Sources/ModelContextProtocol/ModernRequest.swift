@@ -32,13 +32,18 @@ public enum ModernRequest {
                 return .headerMismatch("Mcp-Name is not what the body names")
             }
         }
+        if let place = message.modernVersion, RPCMessage.text(place, bytes) != headers.version {
+            return .headerMismatch("MCP-Protocol-Version is not the body's version")
+        }
+        return problem(message, bytes)
+    }
+
+    /// Why a request is refused on a transport that has no headers.
+    public static func problem(_ message: RPCMessage, _ bytes: UnsafeRawBufferPointer) -> RPCError? {
         guard let place = message.modernVersion else {
             return .invalidParams("_meta lacks io.modelcontextprotocol/protocolVersion")
         }
         let version = RPCMessage.text(place, bytes)
-        guard version == headers.version else {
-            return .headerMismatch("MCP-Protocol-Version is not the body's version")
-        }
         guard version == ProtocolVersion.july2026.rawValue else { return .unsupportedVersion(version) }
         guard let capabilities = message.modernCapabilities, bytes[capabilities.offset] == UInt8(ascii: "{") else {
             return .invalidParams("_meta lacks io.modelcontextprotocol/clientCapabilities")

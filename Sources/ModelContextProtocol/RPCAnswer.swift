@@ -6,11 +6,18 @@ public enum RPCAnswer {
     public static func empty(id: some Collection<UInt8>) -> [UInt8] { result(Array("{}".utf8), id: id) }
 
     /// A whole answer.
-    public static func result(_ result: [UInt8], id: some Collection<UInt8>) -> [UInt8] {
+    /// - Parameter session: the id of the session that it begins, on transports without headers to say it.
+    public static func result(
+        _ result: [UInt8], id: some Collection<UInt8>, session: String? = nil
+    ) -> [UInt8] {
         var output: [UInt8] = []
         output.reserveCapacity(result.count + id.count + 40)
         output.append(contentsOf: #"{"jsonrpc":"2.0","id":"#.utf8)
         output.append(contentsOf: id)
+        if let session {
+            output.append(contentsOf: #","mcpSessionId":"#.utf8)
+            output.append(contentsOf: JSONText.quoted(session))
+        }
         output.append(contentsOf: #","result":"#.utf8)
         output.append(contentsOf: result)
         output.append(UInt8(ascii: "}"))

@@ -1,3 +1,4 @@
+public import NIOCore
 import WireJSON
 
 /// One JSON-RPC message as places in its bytes: what routing needs is found, everything else is checked and left alone.
@@ -17,6 +18,10 @@ public struct RPCMessage: Sendable {
     public private(set) var result: JSONSpan?
     /// `error` of a response.
     public private(set) var error: JSONSpan?
+    /// `mcpSessionId`: the session, on transports without headers to say it.
+    public private(set) var sessionID: JSONSpan?
+    /// Where that member begins.
+    private var sessionIDStart = 0
     /// `params.name`: a tool or a prompt.
     public private(set) var name: JSONSpan?
     /// `params.uri`: a resource.
@@ -117,6 +122,9 @@ public struct RPCMessage: Sendable {
         repeat {
             let key = try scanner.key()
             switch Self.text(key, bytes) {
+            case "mcpSessionId":
+                sessionIDStart = key.offset
+                Self.set(&sessionID, &isAmbiguous, try scanner.value())
             case "jsonrpc":
                 let value = try scanner.value()
                 version = version == .missing && Self.equals(value, "\"2.0\"", bytes) ? .valid : .wrong
@@ -213,6 +221,25 @@ public struct RPCMessage: Sendable {
     private static func position(_ scanner: inout JSONScanner) throws(JSONError) -> Int {
         _ = try scanner.peek()
         return scanner.index
+    }
+
+    /// The message without `mcpSessionId`.
+    public func withoutSessionID(_ bytes: UnsafeRawBufferPointer) -> ByteBuffer {
+        guard let sessionID else { return ByteBuffer(bytes: bytes) }
+        func isSpace(_ byte: UInt8) -> Bool { byte <= 0x20 }
+        // The comma behind it goes with it; behind the last member it is the one in front.
+        var start = sessionIDStart
+        var end = sessionID.end
+        while end < bytes.count, isSpace(bytes[end]) { end += 1 }
+        if end < bytes.count, bytes[end] == UInt8(ascii: ",") {
+            end += 1
+        } else {
+            while start > 0, isSpace(bytes[start - 1]) { start -= 1 }
+            if start > 0, bytes[start - 1] == UInt8(ascii: ",") { start -= 1 }
+        }
+        var output = ByteBuffer(bytes: bytes[..<start])
+        output.writeBytes(bytes[end...])
+        return output
     }
 
     // MARK: - Looking at values

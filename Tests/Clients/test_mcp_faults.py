@@ -5,8 +5,8 @@ import os
 import signal
 import sys
 
+from mcp_sdk import SERVERS, children_of
 from test_mcp_http import Client, read_event
-from test_mcp_sdk import SERVERS, children_of
 from wait import until
 
 PROGRAM = '''

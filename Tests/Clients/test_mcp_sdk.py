@@ -1,56 +1,22 @@
 """The official Python SDK against the gateway, with real servers behind it."""
 
 import json
-import os
-import pathlib
 import subprocess
 import sys
 
 import pytest
+from mcp_sdk import SERVERS, children_of, run_client, text
 from wait import until
 
-HERE = pathlib.Path(__file__).parent
-SERVERS = pathlib.Path(os.environ["MCP_VENV"]) / "bin"
 DEMO = ["echo", "add", "slow", "fail", "ask", "big"]
 
 
-def run_first_generation(gateway, steps):
-    host, port = gateway.http
-    python = pathlib.Path(os.environ["MCP_1_VENV"]) / "bin/python"
-    done = subprocess.run(
-        [python, HERE / "mcp_clients/first_generation.py", f"http://{host}:{port}/mcp", json.dumps(steps)],
-        capture_output=True, text=True, timeout=90,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout)
+def run_first_generation(gateway, steps, **options):
+    return run_client("first", gateway.http, steps, **options)
 
 
-def run_second_generation(gateway, mode, steps):
-    host, port = gateway.http
-    done = subprocess.run(
-        [SERVERS / "python", HERE / "mcp_clients/second_generation.py", f"http://{host}:{port}/mcp",
-         json.dumps(steps), mode],
-        capture_output=True, text=True, timeout=90,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout)
-
-
-def text(step):
-    return step["result"]["content"][0]["text"]
-
-
-def children_of(pid):
-    found = []
-    for entry in pathlib.Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(stat[1]) == pid:
-                found.append((int(entry.name), stat[0]))
-    return found
+def run_second_generation(gateway, mode, steps, **options):
+    return run_client("second", gateway.http, steps, mode=mode, **options)
 
 
 def test_the_demo_server_shows_everything(gateway):

@@ -29,7 +29,11 @@ public final class MCPDirectory: EndpointProvider {
     }
 
     public func serves(path: String, on service: GatewaySettings.Service) -> Bool {
-        service == .http && path == "/mcp"
+        service == .http && (path == "/mcp" || path == "/sse" || path == MCPHub.messagesPath)
+    }
+
+    public func subprotocol(path: String, on service: GatewaySettings.Service) -> String? {
+        service != .eventStream && path == "/mcp/socket" ? "mcp" : nil
     }
 
     public func makeEndpoint(on eventLoop: any EventLoop, index: Int, gateway: Gateway) -> any LoopEndpoint {

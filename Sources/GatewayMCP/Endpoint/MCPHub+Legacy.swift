@@ -103,22 +103,13 @@ extension MCPHub {
         _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ id: [UInt8], _ request: EndpointRequest,
         _ exchange: Exchange
     ) {
-        guard let place = message.protocolVersion else {
-            return exchange.respond(.rpc(.ok, .invalidParams("protocolVersion is missing"), id: id))
+        let session: ClientSession
+        do throws(RPCError) {
+            session = try beginSession(
+                message, bytes, id: nil, authorization: request.head.headers.first(name: "authorization"))
+        } catch {
+            return exchange.respond(.rpc(error.code == -32603 ? .serviceUnavailable : .ok, error, id: id))
         }
-        guard directory.sessionBegins() else {
-            return exchange.respond(
-                .rpc(.serviceUnavailable, .internalError("too many sessions (mcp.max_sessions)"), id: id))
-        }
-        func text(_ span: JSONSpan?) -> [UInt8] {
-            guard let span else { return Array("{}".utf8) }
-            return [UInt8](bytes[span.offset..<span.end]).map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 }
-        }
-        let session = ClientSession(
-            id: newSessionID(), hub: self, version: .negotiated(RPCMessage.text(place, bytes)),
-            capabilities: text(message.capabilities), clientInfo: text(message.clientInfo),
-            authorization: request.head.headers.first(name: "authorization"))
-        sessions[session.id] = session
         let result = RPCAnswer.initialize(session.version, server: settings.version)
         exchange.respond(
             APIResponse(
@@ -128,8 +119,27 @@ extension MCPHub {
                 ], body: ByteBuffer(bytes: RPCAnswer.result(result, id: id))))
     }
 
+    /// Begins the session that `initialize` asks for.
+    /// - Parameter id: what it is to be called; `nil` for a new name.
+    func beginSession(
+        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, id: String?, authorization: String?
+    ) throws(RPCError) -> ClientSession {
+        guard let place = message.protocolVersion else { throw .invalidParams("protocolVersion is missing") }
+        guard directory.sessionBegins() else { throw .internalError("too many sessions (mcp.max_sessions)") }
+        func text(_ span: JSONSpan?) -> [UInt8] {
+            guard let span else { return Array("{}".utf8) }
+            return [UInt8](bytes[span.offset..<span.end]).map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 }
+        }
+        let session = ClientSession(
+            id: id ?? newSessionID(), hub: self, version: .negotiated(RPCMessage.text(place, bytes)),
+            capabilities: text(message.capabilities), clientInfo: text(message.clientInfo),
+            authorization: authorization)
+        sessions[session.id] = session
+        return session
+    }
+
     /// An id that says where the session lives, and that nobody can guess.
-    private func newSessionID() -> String {
+    func newSessionID() -> String {
         var generator = SystemRandomNumberGenerator()
         let high = String(generator.next(), radix: 16)
         let low = String(generator.next(), radix: 16)
@@ -139,7 +149,7 @@ extension MCPHub {
     // MARK: - Requests
 
     /// Answers a request of a session, or sends it to the server that can.
-    private func dispatch(
+    func dispatch(
         _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ id: [UInt8], _ session: ClientSession,
         _ reply: ReplyStream
     ) {

@@ -24,31 +24,33 @@ extension MCPHub {
             {
                 return exchange.respond(.rpc(.badRequest, problem, id: id))
             }
-            guard let method = message.method, method.isModernRequest else {
-                let name = message.methodName.map { RPCMessage.text($0, bytes) } ?? ""
-                return exchange.respond(.rpc(.notFound, .methodNotFound(name), id: id))
-            }
-            answerModern(method, message, bytes, id, headers.first(name: "authorization"), exchange)
+            let reply = ReplyStream(number: 0, hub: self, session: nil, exchange: exchange, open: [id])
+            answerModern(message, bytes, id, headers.first(name: "authorization"), reply)
         }
     }
 
-    private func answerModern(
-        _ method: RPCMethod, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ id: [UInt8],
-        _ authorization: String?, _ exchange: Exchange
+    /// Answers a request that has been found to be as it should be.
+    func answerModern(
+        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ id: [UInt8], _ authorization: String?,
+        _ reply: ReplyStream
     ) {
+        func refuse(_ error: RPCError, _ status: HTTPResponseStatus) {
+            reply.respond(ByteBuffer(bytes: error.response(id: id)), to: id, status: status)
+        }
+        replies[ObjectIdentifier(reply)] = reply
+        guard let method = message.method, method.isModernRequest else {
+            return refuse(.methodNotFound(message.methodName.map { RPCMessage.text($0, bytes) } ?? ""), .notFound)
+        }
         if method == .discover {
             let body = RPCAnswer.result(RPCAnswer.discover(server: settings.version), id: id)
-            return exchange.respond(APIResponse(status: .ok, headers: Self.jsonHeaders, body: ByteBuffer(bytes: body)))
+            return reply.respond(ByteBuffer(bytes: body), to: id)
         }
         if let kind = ListKind(method), message.cursor != nil {
-            return exchange.respond(.rpc(.badRequest, .invalidParams("unknown cursor of \(kind.member)"), id: id))
+            return refuse(.invalidParams("unknown cursor of \(kind.member)"), .badRequest)
         }
         guard let session = principalSession(authorization) else {
-            return exchange.respond(
-                .rpc(.serviceUnavailable, .internalError("too many sessions (mcp.max_sessions)"), id: id))
+            return refuse(.internalError("too many sessions (mcp.max_sessions)"), .serviceUnavailable)
         }
-        let reply = ReplyStream(number: 0, hub: self, session: nil, exchange: exchange, open: [id])
-        replies[ObjectIdentifier(reply)] = reply
         session.touch()
         if let kind = ListKind(method) {
             ListAssembly(kind, hub: self, session: session.upstream) { [unowned self] list in
@@ -67,8 +69,6 @@ extension MCPHub {
                 message, bytes)
         }
     }
-
-    static let jsonHeaders: HTTPHeaders = ["content-type": "application/json", "cache-control": "no-store"]
 
     /// The session with servers of the older revisions that a credential's requests share. It has said that its client
     /// can do nothing, so that no server asks anything of it.

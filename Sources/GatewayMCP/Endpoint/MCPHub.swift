@@ -29,6 +29,8 @@ final class MCPHub: LoopEndpoint {
     /// Replies that belong to no session, and those among them that wait for news.
     var replies: [ObjectIdentifier: ReplyStream] = [:]
     var listeners: [ObjectIdentifier: Listener] = [:]
+    /// Event streams of revision 2024-11-05, by the id of their sessions.
+    var conversations: [String: EventStreamConversation] = [:]
     /// Lists in the making.
     var assemblies: [ObjectIdentifier: ListAssembly] = [:]
     /// Child processes that have not been reaped.
@@ -82,6 +84,7 @@ final class MCPHub: LoopEndpoint {
             session.tend(now: now)
             if session.isIdle(at: now) { end(session) }
         }
+        for stream in conversations.values { stream.conversation.link.tend(now: now) }
         for reply in replies.values { reply.tend(now: now) }
         for server in servers { server.tend(now: now) }
     }
@@ -90,12 +93,14 @@ final class MCPHub: LoopEndpoint {
         isDraining = true
         for session in sessions.values { session.endStreams() }
         for listener in listeners.values { listener.end() }
+        for stream in Array(conversations.values) { stream.end() }
     }
 
     func stop() {
         ticker?.cancel()
         for session in sessions.values { session.close() }
         sessions = [:]
+        conversations = [:]
         for server in servers { server.stop() }
         assemblies = [:]
         for child in Array(children.values) { child.kill() }
@@ -106,6 +111,7 @@ final class MCPHub: LoopEndpoint {
     func end(_ session: ClientSession) {
         guard sessions.removeValue(forKey: session.id) != nil else { return }
         directory.sessionEnded()
+        conversations[session.id] = nil
         session.close()
     }
 
@@ -152,6 +158,11 @@ final class MCPHub: LoopEndpoint {
         readClock()
         guard !isDraining else {
             return exchange.respond(.rpc(.serviceUnavailable, .internalError("the gateway is shutting down")))
+        }
+        switch request.path {
+        case "/sse": return openEventStream(request, exchange)
+        case Self.messagesPath: return receiveMessage(request, exchange)
+        default: break
         }
         if let id = request.head.headers.first(name: "mcp-session-id"),
             let other = directory.hub(ofSession: id, otherThan: index)

@@ -26,6 +26,8 @@ final class ClientSession {
     private var streams: [Int: ReplyStream] = [:]
     /// The stream that belongs to no request, while the client reads it.
     private var standalone: ReplyStream?
+    /// The connection that carries all messages, while the client has one.
+    private var link: ClientLink?
     /// The last event of that stream that a connection has been given.
     private var standaloneSent = -1
     private var upstreams: [Int: UpstreamSession] = [:]
@@ -63,7 +65,7 @@ final class ClientSession {
 
     /// Whether nothing has happened for so long that the client has left without a word.
     func isIdle(at now: Instant) -> Bool {
-        standalone == nil && streams.isEmpty && now - lastActivity >= hub.settings.sessionIdleTimeout
+        standalone == nil && link == nil && streams.isEmpty && now - lastActivity >= hub.settings.sessionIdleTimeout
     }
 
     func close() {
@@ -72,6 +74,8 @@ final class ClientSession {
         for stream in streams.values { stream.cut() }
         standalone?.end()
         standalone = nil
+        link?.close(1000, "the session has ended")
+        link = nil
         streams = [:]
         questions = [:]
         // A session that is shared is not this client's to end.
@@ -102,6 +106,39 @@ final class ClientSession {
         streams[nextStream] = stream
         nextStream += 1
         return stream
+    }
+
+    /// A request that came over a link.
+    func openReply(_ link: ClientLink, token: Int, id: [UInt8]) -> ReplyStream {
+        let stream = ReplyStream(number: nextStream, hub: hub, session: self, link: link, token: token, id: id)
+        streams[nextStream] = stream
+        nextStream += 1
+        return stream
+    }
+
+    /// From now on all messages go over this connection; what has waited for one goes first.
+    func attach(_ new: ClientLink) {
+        touch()
+        link?.close(1000, "MCP session reconnected on another connection")
+        link = new
+        for message in sessionLog.messages(of: 0, after: standaloneSent) { new.send(message) }
+        standaloneSent = max(standaloneSent, sessionLog.last(of: 0))
+    }
+
+    /// A connection has gone. To leave is neither to cancel nor to end: what is still to come waits.
+    func detach(_ gone: ClientLink, unsent: [ByteBuffer]) {
+        touch()
+        if link === gone { link = nil }
+        for message in unsent { announce(message) }
+    }
+
+    /// Sends what belongs to a request that came over a link; on another connection if that one has gone.
+    func say(_ message: ByteBuffer, on origin: ClientLink, answering token: Int) {
+        if let link, link === origin, link.isOpen {
+            link.send(message, answering: token)
+        } else {
+            announce(message)
+        }
     }
 
     func streamEnded(_ stream: ReplyStream) {
@@ -169,7 +206,9 @@ final class ClientSession {
     /// Says something that belongs to no request.
     func announce(_ message: ByteBuffer) {
         guard !isPrincipal else { return }
-        if let standalone, standalone.isConnected {
+        if let link, link.isOpen {
+            link.send(message)
+        } else if let standalone, standalone.isConnected {
             standalone.emit(message)
         } else {
             // It waits for the client's next GET.
@@ -289,6 +328,7 @@ final class ClientSession {
     func deliver(_ message: ByteBuffer, on stream: ReplyStream?) {
         if let stream, !stream.isOver { return stream.emit(message) }
         guard !isPrincipal else { return }
+        if let link, link.isOpen { return link.send(message) }
         if let standalone, standalone.isConnected { return standalone.emit(message) }
         let reading = streams.values.filter { $0.isConnected }.max { $0.number < $1.number }
         if let reading { reading.emit(message) } else { announce(message) }

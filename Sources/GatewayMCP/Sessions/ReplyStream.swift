@@ -14,6 +14,11 @@ final class ReplyStream: ExchangeOwner {
     /// The session, in the revisions that have them.
     private(set) weak var session: ClientSession?
     private var exchange: Exchange?
+    /// The connection that carries all messages of the client, where there is one: then this is no stream of its own, and
+    /// only keeps together what belongs to a request.
+    private let link: ClientLink?
+    /// What the answer is sent with there.
+    private let token: Int
     /// Requests that are not answered yet.
     private(set) var open: [[UInt8]]
     private let isBatch: Bool
@@ -27,6 +32,8 @@ final class ReplyStream: ExchangeOwner {
     private let headers: HTTPHeaders
     /// Called when a client without a session goes away in the middle.
     var onAbandoned: (() -> Void)?
+    /// Called when a reply without a session is over.
+    var onEnded: (() -> Void)?
 
     init(
         number: Int, hub: MCPHub, session: ClientSession?, exchange: Exchange, open: [[UInt8]], isBatch: Bool = false,
@@ -39,13 +46,30 @@ final class ReplyStream: ExchangeOwner {
         self.open = open
         self.isBatch = isBatch
         self.headers = headers
+        link = nil
+        token = 0
         startedAt = hub.now
         lastWrite = hub.now
         exchange.owner = self
     }
 
+    /// A reply to one request that came over a link.
+    init(number: Int = 0, hub: MCPHub, session: ClientSession?, link: ClientLink, token: Int, id: [UInt8]) {
+        self.number = number
+        self.hub = hub
+        self.session = session
+        self.link = link
+        self.token = token
+        open = [id]
+        isBatch = false
+        headers = [:]
+        isStreaming = true
+        startedAt = hub.now
+        lastWrite = hub.now
+    }
+
     /// Whether the client is still there to read.
-    var isConnected: Bool { exchange?.isOpen ?? false }
+    var isConnected: Bool { link?.isOpen ?? exchange?.isOpen ?? false }
 
     /// Answers one request; behind the last one the stream ends.
     /// - Parameter status: the status of the answer, where there is still a choice.
@@ -54,7 +78,7 @@ final class ReplyStream: ExchangeOwner {
         guard !isOver, let place = open.firstIndex(of: id) else { return }
         open.remove(at: place)
         if isStreaming {
-            write(message)
+            write(message, answering: token)
             if open.isEmpty { end() }
         } else {
             collected.append(message)
@@ -80,6 +104,18 @@ final class ReplyStream: ExchangeOwner {
 
     private func closed() {
         if let session { session.streamEnded(self) } else { hub.replyEnded(self) }
+        onEnded?()
+        onEnded = nil
+    }
+
+    /// Nobody waits for the answer any more.
+    func abandon() {
+        guard !isOver else { return }
+        isOver = true
+        exchange = nil
+        closed()
+        onAbandoned?()
+        onAbandoned = nil
     }
 
     /// Cuts the connection; the session's log still has what the client has missed.
@@ -120,10 +156,7 @@ final class ReplyStream: ExchangeOwner {
                 session.streamEnded(self)
             }
         } else {
-            isOver = true
-            hub.replyEnded(self)
-            onAbandoned?()
-            onAbandoned = nil
+            abandon()
         }
     }
 
@@ -146,7 +179,11 @@ final class ReplyStream: ExchangeOwner {
         return headers
     }
 
-    private func write(_ message: ByteBuffer) {
+    private func write(_ message: ByteBuffer, answering token: Int = 0) {
+        if let link {
+            guard let session else { return link.send(message, answering: token) }
+            return session.say(message, on: link, answering: token)
+        }
         guard let session else { return send(SessionLog.event(message, id: nil)) }
         session.log(message, on: self)
     }
@@ -155,17 +192,11 @@ final class ReplyStream: ExchangeOwner {
     func send(_ event: ByteBuffer) {
         guard let exchange, exchange.isOpen else { return }
         lastWrite = hub.now
-        exchange.write(event)
-        if exchange.unsentBytes > hub.settings.maxUnsentBytes, exchange.isOpen {
-            hub.logger.info("a stream is cut: its client reads too slowly")
-            let wasModern = session == nil
-            cut()
-            if wasModern {
-                hub.replyEnded(self)
-                onAbandoned?()
-                onAbandoned = nil
-            }
-        }
+        // One message may be as large as it likes; behind it nothing may pile up.
+        guard exchange.unsentBytes > hub.settings.maxUnsentBytes else { return exchange.write(event) }
+        hub.logger.info("a stream is cut: its client reads too slowly")
+        exchange.abort()
+        if session == nil { abandon() } else { cut() }
     }
 
     private func answer() {

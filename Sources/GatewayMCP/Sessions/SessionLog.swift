@@ -7,6 +7,8 @@ struct SessionLog {
         let stream: Int
         let sequence: Int
         let event: ByteBuffer
+        /// Bytes of the message at the end of the event; 0 if it only marks a place.
+        let messageLength: Int
     }
 
     /// What is known of a stream. It is forgotten with its last event, once it has ended.
@@ -39,7 +41,9 @@ struct SessionLog {
         streams[stream, default: Stream()].nextSequence += 1
         streams[stream]?.kept += 1
         let event = Self.event(message, id: "\(stream)-\(sequence)")
-        entries.append(Entry(stream: stream, sequence: sequence, event: event))
+        entries.append(
+            Entry(
+                stream: stream, sequence: sequence, event: event, messageLength: message?.readableBytes ?? 0))
         bytes += event.readableBytes
         while entries.count > maxMessages || bytes > maxBytes && entries.count > 1, let oldest = entries.popFirst() {
             bytes -= oldest.event.readableBytes
@@ -65,6 +69,13 @@ struct SessionLog {
         guard let known = streams[stream] else { return sequence < 0 ? [] : nil }
         guard sequence < known.nextSequence, sequence >= known.droppedThrough else { return nil }
         return entries.filter { $0.stream == stream && $0.sequence > sequence }.map(\.event)
+    }
+
+    /// The same as messages, as far as they are still there.
+    func messages(of stream: Int, after sequence: Int) -> [ByteBuffer] {
+        entries.filter { $0.stream == stream && $0.sequence > sequence && $0.messageLength > 0 }.compactMap {
+            $0.event.getSlice(at: $0.event.writerIndex - $0.messageLength - 2, length: $0.messageLength)
+        }
     }
 
     /// The last sequence of a stream; -1 before the first.

@@ -102,6 +102,7 @@ class ConnectionEngine {
     /// - Returns: whether there is more.
     final func drain(upTo bound: Int = .max) -> Bool {
         if hasWaitingFrames { takeWaitingFrames() }
+        writeWaiting(isStalled: false)
         guard let handle, verdict == .open else { return false }
         var notices = Session.Notices()
         let own = batchLimits
@@ -127,6 +128,7 @@ class ConnectionEngine {
 
     /// There is something to take, but the peer does not read: make sure that not too much waits.
     final func stalled() {
+        writeWaiting(isStalled: true)
         guard let handle, verdict == .open else { return }
         var notices = Session.Notices()
         let result = take(handle, BatchLimits(messages: 0, bytes: 0), &notices)
@@ -148,6 +150,10 @@ class ConnectionEngine {
     }
 
     // MARK: - What an engine does its own way
+
+    /// Writes what waits beside the session.
+    /// - Parameter isStalled: whether the peer does not read, so that only an end is of interest.
+    func writeWaiting(isStalled: Bool) {}
 
     /// Writes one message.
     func write(_ message: Message, sequence: Int) {}

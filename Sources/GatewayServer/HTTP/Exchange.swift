@@ -29,6 +29,12 @@ public protocol LoopEndpoint: AnyObject {
     /// A request has come. It is answered through `exchange`, now or later.
     func handle(_ request: EndpointRequest, _ exchange: Exchange)
 
+    /// A connection that carries whole messages in both directions has begun.
+    func open(_ pipe: MessagePipe, _ request: MessagePipeRequest)
+
+    /// How many bytes may wait for a connection that carries messages when one more comes.
+    var maxUnsentBytes: Int { get }
+
     /// The gateway shuts down: end what is open, refuse what is new.
     func drain()
 
@@ -40,6 +46,9 @@ public protocol LoopEndpoint: AnyObject {
 public protocol EndpointProvider: Sendable {
     /// Whether requests for `path` are for these endpoints.
     func serves(path: String, on service: GatewaySettings.Service) -> Bool
+
+    /// The subprotocol of the WebSockets at `path` that carry messages to and from these endpoints; `nil` if there are none.
+    func subprotocol(path: String, on service: GatewaySettings.Service) -> String?
 
     /// Called once for each event loop, on it.
     func makeEndpoint(on eventLoop: any EventLoop, index: Int, gateway: Gateway) -> any LoopEndpoint

@@ -118,7 +118,10 @@ extension Gateway {
                     .json(
                         isReady ? .ok : .serviceUnavailable,
                         JSONWriter.object { $0.member("status", isReady ? "ready" : "draining") }))
-            default: break
+            default:
+                guard let messages = loop.messageEndpoint(for: path, on: request.service) else { break }
+                try allow([.GET], request)
+                return .stream(try messageSocket(request, messages, loop), .webSocket)
             }
         } catch {
             var response =
@@ -272,6 +275,7 @@ extension Gateway {
         if let id = request.target["last_event_id"] { phoenix.resume = ResumePoint(text: id) }
         if request.target["resume"] == "auto", phoenix.resume == .none { phoenix.resume = .automatic }
         phoenix.isIndependent = request.target["delivery"] == "all"
+        phoenix.authorization = request.head.headers.first(name: "authorization")
         if let name = request.target["slow_consumer_policy"] {
             phoenix.slowConsumerPolicy = try slowConsumerPolicy(named: name)
         }
@@ -283,6 +287,28 @@ extension Gateway {
         let limits = WebSocketLimits(maxFrameSize: 16 << 20, maxMessageSize: 16 << 20, maxFragments: 1 << 17)
         return EchoEngine(
             opening: try upgrade(request, subprotocols: [], compression: true), limits: limits, loop: loop)
+    }
+
+    /// A WebSocket for an endpoint. Pages cannot set headers of a WebSocket: they give a token as one more subprotocol,
+    /// `mcp, mcp.auth.TOKEN`.
+    private func messageSocket(
+        _ request: FrontRequest, _ messages: (endpoint: any LoopEndpoint, subprotocol: String), _ loop: LoopState
+    ) throws(Problem) -> MessageSocketEngine {
+        let headers = request.head.headers
+        guard originPolicy.acceptsHost(headers) else {
+            throw Problem(421, "host_not_allowed", "this gateway does not go by that name: see listen.public_host")
+        }
+        let offered = headers[canonicalForm: "sec-websocket-protocol"].map(String.init)
+        guard offered.isEmpty || offered.contains(messages.subprotocol) else {
+            throw .badRequest("the subprotocol of this path is \(messages.subprotocol)")
+        }
+        let opening = try upgrade(request, subprotocols: [messages.subprotocol], compression: true)
+        let beginning = messages.subprotocol + ".auth."
+        let token = offered.first { $0.hasPrefix(beginning) }?.dropFirst(beginning.count)
+        let authorization = headers.first(name: "authorization") ?? token.map { "Bearer \($0)" }
+        return MessageSocketEngine(
+            MessagePipeRequest(authorization: authorization, server: request.target["server"]),
+            at: messages.endpoint, opening: opening, loop: loop)
     }
 
     /// Checks the opening handshake (RFC 6455 §4.2.1) and writes the answer to it.

@@ -183,6 +183,14 @@ final class LoopState {
         return endpoint.endpoint
     }
 
+    /// Who exchanges messages with the WebSockets at `path` on this event loop, if anyone does, and their subprotocol.
+    func messageEndpoint(
+        for path: String, on service: GatewaySettings.Service
+    ) -> (endpoint: any LoopEndpoint, subprotocol: String)? {
+        guard let endpoint, let name = endpoint.provider.subprotocol(path: path, on: service) else { return nil }
+        return (endpoint.endpoint, name)
+    }
+
     /// The gateway shuts down.
     func drainEndpoint() { endpoint?.endpoint.drain() }
 

@@ -59,7 +59,7 @@ final class SharedCompression {
     /// Messages older than this are no broadcast that others are getting too.
     private static let liveness = Instant.Span.seconds(1)
     /// Messages up to this size are not worth it.
-    private static let threshold = 1024
+    static let threshold = 1024
 
     init(webSocketLevel: Int, eventStreamLevel: Int) {
         self.webSocketLevel = webSocketLevel

@@ -12,6 +12,8 @@ struct PhoenixRequest: Sendable {
     var resume = ResumePoint.none
     var isIndependent = false
     var slowConsumerPolicy: SlowConsumerPolicy?
+    /// The `Authorization` header.
+    var authorization: String?
 }
 
 /// Phoenix Channels over a WebSocket (contract §5).
@@ -34,6 +36,10 @@ class PhoenixEngine: SocketEngine {
     final var isRetrying = false
     /// Sequences that went out on their own topics before the gateway channel was joined.
     private var alreadyHad = 0..<0
+    /// The `Authorization` header of the request that opened the connection.
+    final let authorization: String?
+    /// What carries the messages of the event `mcp`, once there has been one.
+    final var messageChannel: PhoenixMessageChannel?
     /// Topics that were joined when `alreadyHad` ended.
     private var alreadyHadTopics: [String] = []
 
@@ -43,6 +49,7 @@ class PhoenixEngine: SocketEngine {
         resumeFromQuery = request.resume
         isIndependent = request.isIndependent
         policyFromQuery = request.slowConsumerPolicy
+        authorization = request.authorization
         channels = PhoenixChannels(limit: loop.gateway.settings.maxChannels)
         super.init(opening: opening, limits: loop.gateway.settings.webSocket, loop: loop)
     }
@@ -160,6 +167,8 @@ class PhoenixEngine: SocketEngine {
             push(topic: topic, event: "pong", payload: data)
         } else if incoming.isEvent("subscribe") || incoming.isEvent("unsubscribe") {
             changeSubscription(incoming)
+        } else if incoming.isEvent("mcp") {
+            receivedMessage(topic, incoming)
         } else {
             reply(incoming, Problem(400, "unknown_event", "unknown_event"))
         }
@@ -379,8 +388,21 @@ class PhoenixEngine: SocketEngine {
             unclaim(channel.topic)
         }
         if channels.isEmpty { detach(leaving: true) }
+        if messageChannel?.topic == channel.topic { closeMessageChannel() }
         reply(incoming, isError: false, Self.emptyObject)
         pushClose(channel)
+    }
+
+    override func writeWaiting(isStalled: Bool) { if messageChannel != nil { writeMessages(isStalled: isStalled) } }
+
+    override func goAway() {
+        closeMessageChannel()
+        super.goAway()
+    }
+
+    override func closed() {
+        closeMessageChannel()
+        super.closed()
     }
 
     /// The gateway channel has been left, but other topics are joined: the connection goes on with those.

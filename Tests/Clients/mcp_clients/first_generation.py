@@ -1,63 +1,37 @@
-"""Runs a script of steps with the official SDK 1.x and prints what happened as one JSON object.
+"""The official SDK 1.x, in an environment of its own."""
 
-Started by test_mcp_sdk.py in an environment of its own: `first_generation.py URL STEPS`, STEPS a JSON list of
-[name, arguments] pairs.
-"""
-
-import asyncio
-import json
-import sys
+import contextlib
 
 import mcp.types as types
 from mcp import ClientSession
+from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamablehttp_client
+from mcp.client.websocket import websocket_client
 from mcp.shared.exceptions import McpError
+from steps import CALLBACKS, main, plain
+
+TRANSPORTS = {"http": streamablehttp_client, "sse": sse_client, "websocket": websocket_client}
 
 
-async def elicit(context, params):
-    return types.ElicitResult(action="accept", content={"answer": "Ada"})
-
-
-async def sample(context, params):
-    return types.CreateMessageResult(role="assistant", model="none", content={"type": "text", "text": "sampled"})
-
-
-async def roots(context):
-    return types.ListRootsResult(roots=[types.Root(uri="file:///somewhere", name="here")])
-
-
-def plain(value):
-    return value.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
-async def run(url, steps):
-    said = {"steps": [], "messages": []}
-
+@contextlib.asynccontextmanager
+async def connect(job, run):
     async def message(one):
         if isinstance(one, types.ServerNotification):
-            said["messages"].append(plain(one.root))
+            await run.message(one.root)
 
-    async with streamablehttp_client(url) as (reader, writer, session_id):
-        async with ClientSession(
-            reader, writer, elicitation_callback=elicit, sampling_callback=sample, list_roots_callback=roots,
-            message_handler=message,
-        ) as session:
-            said["initialize"] = plain(await session.initialize())
-            said["session_id"] = session_id()
-            for name, arguments in steps:
-                progress = []
-
-                async def on_progress(done, total, text, progress=progress):
-                    progress.append([done, total, text])
-
-                if name == "call_tool":
-                    arguments = {**arguments, "progress_callback": on_progress}
-                try:
-                    answer = await getattr(session, name)(**arguments)
-                    said["steps"].append({"result": plain(answer), "progress": progress})
-                except McpError as error:
-                    said["steps"].append({"error": plain(error.error), "progress": progress})
-    return said
+    async with TRANSPORTS[job["transport"]](job["url"]) as streams:
+        async with ClientSession(*streams[:2], message_handler=message, **CALLBACKS) as session:
+            run.said["initialize"] = plain(await session.initialize())
+            run.said["protocol_version"] = run.said["initialize"]["protocolVersion"]
+            if len(streams) > 2:
+                run.said["session_id"] = streams[2]()
+            yield session
 
 
-print(json.dumps(asyncio.run(asyncio.wait_for(run(sys.argv[1], json.loads(sys.argv[2])), 60))))
+async def cancel(session, task):
+    # This generation says nothing by itself when a call is given up.
+    notice = types.CancelledNotificationParams(requestId=session._request_id - 1, reason="enough")
+    await session.send_notification(types.ClientNotification(types.CancelledNotification(params=notice)))
+
+
+main(connect, McpError, cancel)
