@@ -59,12 +59,10 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ]),
-        .systemLibrary(name: "CSpawn"),
         .target(
             name: "GatewayMCP",
             dependencies: [
-                "CSpawn",
-                "GatewayServer", "GatewayCore", "ModelContextProtocol", "WireJSON", "EventStream",
+                "GatewayProcesses", "GatewayServer", "GatewayCore", "ModelContextProtocol", "WireJSON", "EventStream",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

@@ -60,6 +60,8 @@ public struct MCPSettings: Sendable {
     public var maxJSONDepth = 64
     /// Children that all stdio servers may have together.
     public var maxProcesses = 200
+    /// A program without calls and subscriptions for so long is stopped; `nil`: never.
+    public var processIdleTimeout: Instant.Span? = .seconds(1800)
     /// What `serverInfo` says.
     public var version = ""
 

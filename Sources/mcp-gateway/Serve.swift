@@ -81,6 +81,7 @@ struct Serve: AsyncParsableCommand {
             await group.next()
             group.cancelAll()
         }
+        await mcp.stop()
         await gateway.stop()
         logger.info("stopped")
     }

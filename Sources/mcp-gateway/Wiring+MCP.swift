@@ -36,6 +36,7 @@ extension MCPSettings {
         maxConnections = mcp.maxConnections
         maxListPages = mcp.maxListPages
         maxProcesses = mcp.maxProcesses
+        processIdleTimeout = mcp.processIdleTimeout == .zero ? nil : Instant.Span(mcp.processIdleTimeout)
         maxJSONDepth = configuration.json.maxDepth
         version = Version.current
     }

@@ -115,6 +115,48 @@ def test_processes_are_bounded(start_gateway):
     until(lambda: "result" in other.call("pid").json, "the place to be free")
 
 
+def test_an_idle_process_is_stopped_and_comes_again(start_gateway):
+    gateway = start(start_gateway, process_idle_timeout="500ms")
+    client = Client(gateway.http)
+    first = said(client.call("pid"))
+    until(lambda: not children_of(gateway.process.pid), "the idle process to end")
+    assert said(client.call("pid")) != first, "the client's session is the same, the process another"
+
+
+def test_what_a_process_starts_ends_with_it(start_gateway, tmp_path):
+    mark = tmp_path / "grandchild"
+    program = f"import subprocess\nopen({str(mark)!r}, 'w').write(str(subprocess.Popen(['sleep', '600']).pid))\n" + PROGRAM
+    gateway = start_gateway({
+        "mcpServers": {"own": {"command": sys.executable, "args": ["-c", program]}}, "mcp": {"demo": False},
+    })
+    client = Client(gateway.http)
+    os.kill(int(said(client.call("pid"))), signal.SIGKILL)
+    place = f"/proc/{mark.read_text()}"
+    until(lambda: not os.path.exists(place), "the grandchild to be killed")
+
+
+def test_the_environment_of_a_process_is_listed(start_gateway):
+    program = PROGRAM.replace("str(os.getpid())", "json.dumps(dict(os.environ))")
+    gateway = start_gateway({
+        "mcpServers": {"own": {"command": sys.executable, "args": ["-c", program], "env": {"GIVEN": "yes"}}},
+        "mcp": {"demo": False},
+    }, env={"SECRET_OF_THE_GATEWAY": "x"})
+    seen = json.loads(said(Client(gateway.http).call("pid")))
+    assert seen["GIVEN"] == "yes" and "PATH" in seen
+    assert "SECRET_OF_THE_GATEWAY" not in seen
+
+
+def test_a_line_that_is_too_long_ends_the_session_with_the_reason(start_gateway):
+    program = PROGRAM.replace("str(os.getpid())", "'x' * (100000 if name == 'exit' else 1)").replace("os._exit(3)", "pass", 1)
+    gateway = start_gateway({
+        "mcpServers": {"own": {"command": sys.executable, "args": ["-c", program]}},
+        "mcp": {"demo": False, "max_result_bytes": "64KiB"},
+    })
+    client = Client(gateway.http)
+    assert "mcp.max_result_bytes" in client.call("exit").json["error"]["message"]
+    assert said(client.call("pid")) == "x"
+
+
 def test_clients_that_vanish_leave_no_process(start_gateway):
     gateway = start(start_gateway, session_idle_timeout="1s")
     for _ in range(5):

@@ -140,7 +140,7 @@ def test_a_server_that_cannot_start_takes_nothing_from_the_others(start_gateway)
     ])
     assert [tool["name"] for tool in said["steps"][0]["result"]["tools"]] == DEMO
     assert text(said["steps"][1]) == "alive"
-    assert "cannot start /nowhere/at-all" in gateway.text()
+    assert "cannot run /nowhere/at-all" in gateway.text()
 
 
 def test_names_that_collide_carry_their_servers(start_gateway):

@@ -362,6 +362,9 @@ extension SettingTable {
         Setting(
             "mcp.max_processes", \.mcp.maxProcesses, .integer(0...100_000),
             "Child processes of all stdio servers together"),
+        Setting(
+            "mcp.process_idle_timeout", \.mcp.processIdleTimeout, .duration(.zero ... .seconds(7 * 86_400)),
+            "A program without calls and subscriptions for so long is stopped; 0 is never"),
     ]
 
     private static let operation: [Setting] = [

@@ -40,6 +40,8 @@ extension GatewayConfiguration {
         public var maxListPages = 100
         /// Child processes of all stdio servers together.
         public var maxProcesses = 200
+        /// How long a program without calls and subscriptions is kept; zero is for ever.
+        public var processIdleTimeout: Duration = .seconds(1800)
 
         /// The defaults.
         public init() {}

@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayProcesses
 public import GatewayServer
 public import Logging
 public import NIOCore
@@ -18,7 +19,8 @@ public final class MCPDirectory: EndpointProvider {
     private let settings: MCPSettings
     private let logger: Logger
     private let sessionCount = Atomic<Int>(0)
-    private let processCount = Atomic<Int>(0)
+    /// Made when the first program is started: many gateways never start one.
+    private let processes = Mutex<ProcessHost?>(nil)
     private let hubs = Mutex<[Int: NIOLoopBound<MCPHub>]>([:])
 
     public init(settings: MCPSettings, logger: Logger) {
@@ -54,14 +56,32 @@ public final class MCPDirectory: EndpointProvider {
 
     func sessionEnded() { sessionCount.subtract(1, ordering: .relaxed) }
 
-    /// Counts a child process in, if there is room for it.
-    func processBegins() -> Bool {
-        guard processCount.add(1, ordering: .relaxed).newValue > settings.maxProcesses else { return true }
-        processCount.subtract(1, ordering: .relaxed)
-        return false
+    /// Who starts and reaps the programs of all event loops; `nil` if the system does not let it.
+    func processHost() -> ProcessHost? {
+        processes.withLock { host in
+            if let host { return host }
+            do throws(ProcessStartFailure) {
+                host = try ProcessHost(maximumProcesses: settings.maxProcesses)
+            } catch { logger.error("processes cannot be started", metadata: ["reason": "\(error)"]) }
+            return host
+        }
     }
 
-    func processEnded() { processCount.subtract(1, ordering: .relaxed) }
+    /// Programs that run.
+    public var liveProcesses: Int { processes.withLock { $0?.liveProcesses } ?? 0 }
+
+    /// Ends all sessions and with them the programs, which have a moment to go by themselves. To be called before the
+    /// event loops end.
+    public func stop() async {
+        let hubs = hubs.withLock { hubs in Array(hubs.values) }
+        for hub in hubs { try? await hub.eventLoop.submit { hub.value.stop() }.get() }
+        let end = ContinuousClock.now + Self.farewell
+        while liveProcesses > 0, ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(10)) }
+        await processes.withLock { $0 }?.close()
+    }
+
+    /// How long programs have to go after their input was closed, when the gateway itself ends.
+    private static let farewell = Duration.milliseconds(500)
 
     /// The hub that a session lives on, when that is another one.
     func hub(ofSession id: String, otherThan index: Int) -> NIOLoopBound<MCPHub>? {

@@ -33,8 +33,6 @@ final class MCPHub: LoopEndpoint {
     var conversations: [String: EventStreamConversation] = [:]
     /// Lists in the making.
     var assemblies: [ObjectIdentifier: ListAssembly] = [:]
-    /// Child processes that have not been reaped.
-    var children: [ObjectIdentifier: ChildProcess] = [:]
     private var number = 0
     private(set) var now = Instant.zero
     private var ticker: RepeatedTask?
@@ -97,14 +95,13 @@ final class MCPHub: LoopEndpoint {
     }
 
     func stop() {
+        isDraining = true
         ticker?.cancel()
         for session in sessions.values { session.close() }
         sessions = [:]
         conversations = [:]
         for server in servers { server.stop() }
         assemblies = [:]
-        for child in Array(children.values) { child.kill() }
-        children = [:]
     }
 
     /// Ends a session, and with it everything that servers keep for it.

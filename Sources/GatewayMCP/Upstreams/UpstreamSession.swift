@@ -124,6 +124,22 @@ class UpstreamSession {
 
     // MARK: - For carriers
 
+    /// Whether it stands there unused, so that nobody would notice if it began anew.
+    var isQuiet: Bool { phase == .ready && calls.isEmpty && subscriptions.isEmpty }
+
+    /// Whether what it has is given up because nobody uses it.
+    private(set) var isResting = false
+
+    /// Gives up what nobody uses; the next call begins anew.
+    func rest() {
+        guard isQuiet else { return }
+        phase = .idle
+        isResting = true
+        client?.forgetQuestions(of: self)
+        shut()
+        isResting = false
+    }
+
     private func begin() {
         phase = .opening
         openedAt = hub.now
