@@ -17,6 +17,7 @@ public final class Gateway: Sendable {
     /// Where durable messages are kept beyond the process; `nil` if they end with it.
     let storage: MessageStorage?
     let admission: Admission
+    let compressionContexts: CompressionContextBudget
     let originPolicy: OriginPolicy
     let peers: PeerPolicy
     let longPollTokens: LongPollTokens
@@ -65,6 +66,8 @@ public final class Gateway: Sendable {
         directory = SessionDirectory(limit: settings.maxSessions, storage: storage)
         operations = OperationsLog(settings, now: startedAt)
         admission = Admission(settings)
+        compressionContexts = CompressionContextBudget(
+            bytes: settings.compressionContextMemory, level: settings.compressionLevel)
         originPolicy = OriginPolicy(
             allowed: settings.allowedOrigins, hosts: settings.hosts, publicHost: settings.publicHost)
         peers = PeerPolicy(trusted: settings.trustedProxies)

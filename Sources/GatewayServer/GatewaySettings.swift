@@ -73,6 +73,8 @@ public struct GatewaySettings: Sendable {
     public var webSocketCompression = true
     /// 1 (fast) to 9 (small).
     public var compressionLevel = 1
+    /// Bytes for all connections that compress with what they were sent before; 0 is none.
+    public var compressionContextMemory = 0
     /// How many times its size a compressed message may become, and the size up to which that does not count.
     public var maxInflateRatio = 200
     public var inflateRatioFrom = 65_536

@@ -1,8 +1,11 @@
-/// What both sides agreed on for compressed messages (RFC 7692 §7). The gateway never keeps a context between messages,
-/// in neither direction: so a connection needs no memory for it, and one compression serves every subscriber.
+/// What both sides agreed on for compressed messages (RFC 7692 §7). The client never keeps a context between messages, and
+/// the gateway only where it was told to: without one a connection needs no memory, and one compression serves every
+/// subscriber.
 public struct PerMessageDeflate: Equatable, Sendable {
     /// Size of the window that the client can hold, as a power of two: 9 to 15.
     public let serverWindowBits: Int
+    /// Whether the gateway may refer to earlier messages.
+    public let keepsContext: Bool
     /// The value of `Sec-WebSocket-Extensions` in the answer.
     public let response: String
 
@@ -10,18 +13,22 @@ public struct PerMessageDeflate: Equatable, Sendable {
     public static let name = "permessage-deflate"
 
     /// Chooses the first acceptable offer.
-    /// - Parameter headers: the values of the client's `Sec-WebSocket-Extensions` lines.
+    /// - Parameters:
+    ///   - headers: the values of the client's `Sec-WebSocket-Extensions` lines.
+    ///   - takesContext: whether the gateway is to keep a context for a client that allows it; asked at most once.
     /// - Returns: `nil` if there is none: messages then stay as they are.
-    public static func negotiate(_ headers: [String]) -> PerMessageDeflate? {
+    public static func negotiate(
+        _ headers: [String], takesContext: () -> Bool = { false }
+    ) -> PerMessageDeflate? {
         for header in headers {
             for offer in split(header[...], at: ",") {
-                if let accepted = accept(offer) { return accepted }
+                if let accepted = accept(offer, takesContext) { return accepted }
             }
         }
         return nil
     }
 
-    private static func accept(_ offer: Substring) -> PerMessageDeflate? {
+    private static func accept(_ offer: Substring, _ takesContext: () -> Bool) -> PerMessageDeflate? {
         let parts = split(offer, at: ";").map(trim)
         guard parts[0].lowercased() == name else { return nil }
         var serverBits = 15
@@ -46,9 +53,10 @@ public struct PerMessageDeflate: Equatable, Sendable {
                 return nil
             }
         }
-        var response = "\(name); server_no_context_takeover; client_no_context_takeover"
+        let keepsContext = !seen.contains("server_no_context_takeover") && takesContext()
+        var response = name + (keepsContext ? "" : "; server_no_context_takeover") + "; client_no_context_takeover"
         if seen.contains("server_max_window_bits") { response += "; server_max_window_bits=\(serverBits)" }
-        return PerMessageDeflate(serverWindowBits: serverBits, response: response)
+        return PerMessageDeflate(serverWindowBits: serverBits, keepsContext: keepsContext, response: response)
     }
 
     /// The parts between separators, those inside quotes apart (RFC 9110 §5.6.4).

@@ -58,6 +58,7 @@ extension GatewaySettings {
         webSocketBatchSize = transports.webSocket.batchSize
         webSocketCompression = transports.webSocket.compression
         compressionLevel = transports.webSocket.compressionLevel
+        compressionContextMemory = transports.webSocket.compressionContextMemory
         maxInflateRatio = transports.webSocket.maxInflateRatio
         inflateRatioFrom = transports.webSocket.inflateRatioFrom
         pingInterval = Instant.Span(transports.webSocket.pingInterval)

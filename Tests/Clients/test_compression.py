@@ -4,6 +4,7 @@ import json
 
 import phoenix
 import pytest
+from wait import until
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.sync.client import connect
 
@@ -125,3 +126,69 @@ def test_the_bounds_of_inflating_can_be_set(start_gateway, client, keys):
         join(connection)
         assert dense(connection) == "a" * 300_000
 
+
+# Connections that compress with what they were sent before
+
+ONE_CONTEXT = {"transports": {"websocket": {"compression_context_memory": 20_000}}}
+
+
+def test_small_messages_shrink_where_the_gateway_keeps_a_context(start_gateway, new_client, topic):
+    own = start_gateway(ONE_CONTEXT)
+    one, agreed = open_compressed(own, new_client())
+    assert agreed == "permessage-deflate; client_no_context_takeover"
+    join(one, {"topics": [topic]})
+    # The memory is used up: the next one is told, and works as ever.
+    other, agreed = open_compressed(own, new_client())
+    assert "server_no_context_takeover" in agreed
+    join(other, {"topics": [topic]})
+
+    def sent():
+        return own.api.get("/mcp/stats").json["websocket"]["bytes_sent"]
+
+    texts = [{"n": n, "text": "the same words again and again", "price": 100 + n} for n in range(200)]
+    # Small ones, broadcasts that are compressed once for all, and small ones again.
+    for turn in range(3):
+        before = sent()
+        for data in texts:
+            own.api.publish(topic=topic, data=data)
+        own.api.publish(topic=topic, data=LONG)
+        for connection in (one, other):
+            assert [next_message(connection)["data"] for _ in range(201)] == [*texts, LONG]
+    plain = sum(len(json.dumps(data)) + 250 for data in texts)
+    assert sent() - before < 1.5 * plain, "two clients, of which one costs little"
+    one.close()
+    other.close()
+
+    def granted():
+        connection, agreed = open_compressed(own, new_client())
+        connection.close()
+        return "server_no_context_takeover" not in agreed
+
+    until(granted, "the memory of the closed connection")
+
+
+def test_a_client_that_allows_no_context_gets_none(start_gateway, client):
+    own = start_gateway(ONE_CONTEXT)
+    connection, agreed = open_compressed(own, client, server_no_context_takeover=True)
+    with connection:
+        assert "server_no_context_takeover" in agreed
+        join(connection)
+        own.api.publish_numbers(3, client_id=client)
+        assert [next_message(connection)["data"]["n"] for _ in range(3)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("bits", [9, 10, 15])
+def test_replays_and_live_messages_are_read_with_any_window(start_gateway, client, bits):
+    own = start_gateway(ONE_CONTEXT)
+    own.api.publish_numbers(300, client_id=client)
+    own.api.publish(client_id=client, data=LONG)
+    connection, agreed = open_compressed(own, client, server_max_window_bits=bits)
+    with connection:
+        assert f"server_max_window_bits={bits}" in agreed and "server_no_context_takeover" not in agreed
+        join(connection)
+        assert [next_message(connection)["data"]["n"] for _ in range(300)] == list(range(300))
+        assert next_message(connection)["data"] == LONG
+        own.api.publish(client_id=client, data=LONG)
+        assert next_message(connection)["data"] == LONG
+        own.api.publish_numbers(10, client_id=client)
+        assert [next_message(connection)["data"]["n"] for _ in range(10)] == list(range(10))

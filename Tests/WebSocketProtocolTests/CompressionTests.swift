@@ -78,4 +78,24 @@ import Testing
         }
         #expect(seen([ClientFrame(reserved: 4, opcode: 1)], allowed: false) == [.violation(1002)])
     }
+
+    @Test func `a context is kept if both sides want it, and asked for once`() {
+        var asked = 0
+        let offers = [
+            "permessage-deflate; server_no_context_takeover", "permessage-deflate; server_max_window_bits=12",
+        ]
+        let agreed = PerMessageDeflate.negotiate(offers) {
+            asked += 1
+            return true
+        }
+        // The first offer that can be taken is, although the second would allow more.
+        #expect(agreed?.keepsContext == false && asked == 0)
+        let second = PerMessageDeflate.negotiate([offers[1]]) {
+            asked += 1
+            return true
+        }
+        #expect(second?.keepsContext == true && asked == 1)
+        #expect(second?.response == "permessage-deflate; client_no_context_takeover; server_max_window_bits=12")
+        #expect(PerMessageDeflate.negotiate([offers[1]]) { false }?.keepsContext == false)
+    }
 }

@@ -125,6 +125,9 @@ extension SettingTable {
             "transports.websocket.compression_level", \.transports.webSocket.compressionLevel, .integer(1...9),
             "1 is fast, 9 is small"),
         Setting(
+            "transports.websocket.compression_context_memory", \.transports.webSocket.compressionContextMemory,
+            .size(0...(64 << 30)), "Memory for connections that compress with what they were sent before; 0 is none"),
+        Setting(
             "transports.websocket.max_inflate_ratio", \.transports.webSocket.maxInflateRatio, .integer(2...1_100),
             "How many times its size a client's compressed message may become"),
         Setting(

@@ -76,6 +76,7 @@ extension GatewayConfiguration {
         public var compression = true
         /// 1 (fast) to 9 (small).
         public var compressionLevel = 1
+        public var compressionContextMemory = 0
         /// How many times its size a compressed message of a client may become.
         public var maxInflateRatio = 200
         /// Up to this size that does not count.

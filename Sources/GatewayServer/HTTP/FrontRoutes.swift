@@ -258,7 +258,7 @@ extension Gateway {
 
     private func phoenixSocket(_ request: FrontRequest, _ loop: LoopState) throws(Problem) -> PhoenixEngine {
         let wantsCompression = request.target["compression"] != "false"
-        let opening = try upgrade(request, subprotocols: ["phoenix"], compression: wantsCompression)
+        let opening = try upgrade(request, subprotocols: ["phoenix"], compression: wantsCompression, context: true)
         return PhoenixEngine(try phoenixRequest(request), opening: opening, loop: loop)
     }
 
@@ -313,7 +313,7 @@ extension Gateway {
 
     /// Checks the opening handshake (RFC 6455 §4.2.1) and writes the answer to it.
     private func upgrade(
-        _ request: FrontRequest, subprotocols: [String], compression: Bool
+        _ request: FrontRequest, subprotocols: [String], compression: Bool, context mayKeepContext: Bool = false
     ) throws(Problem) -> SocketEngine.Opening {
         guard currentPhase == .serving else { throw .draining }
         let headers = request.head.headers
@@ -333,10 +333,15 @@ extension Gateway {
         text += "Sec-WebSocket-Accept: \(accept)\r\n"
         if let chosen { text += "Sec-WebSocket-Protocol: \(chosen)\r\n" }
         let offers = headers.filter { $0.name.lowercased() == "sec-websocket-extensions" }.map(\.value)
+        var context: CompressionContext?
         let deflate =
-            compression && settings.webSocketCompression ? PerMessageDeflate.negotiate(offers) : nil
+            compression && settings.webSocketCompression
+            ? PerMessageDeflate.negotiate(offers) {
+                if mayKeepContext { context = compressionContexts.context() }
+                return context != nil
+            } : nil
         if let deflate { text += "Sec-WebSocket-Extensions: \(deflate.response)\r\n" }
-        return SocketEngine.Opening(answer: Array((text + "\r\n").utf8), deflate: deflate)
+        return SocketEngine.Opening(answer: Array((text + "\r\n").utf8), deflate: deflate, context: context)
     }
 
     // MARK: - Messages

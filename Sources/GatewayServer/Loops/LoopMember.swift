@@ -45,6 +45,8 @@ final class LoopState {
     @exclusivity(unchecked) var outbound = Outbound()
     /// Text of frames in the making.
     @exclusivity(unchecked) var text: [UInt8] = []
+    /// Scratch space for what `text` becomes when it is compressed.
+    @exclusivity(unchecked) var deflated: [UInt8] = []
     /// A binary push in the form of a text frame.
     @exclusivity(unchecked) var texts: [UInt8] = []
     /// Text of a response that goes into a frame.

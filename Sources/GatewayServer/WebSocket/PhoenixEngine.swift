@@ -462,6 +462,14 @@ class PhoenixEngine: SocketEngine {
                     message, .init(windowBits: Int(deflateWindowBits), ending: ending)
                 ).bytes
         }
+        if let compressionContext {
+            if compressed == nil {
+                PushWriter.writeText(
+                    message, sequence: sequence, channel: channel, version: version, epoch: epochText, to: &loop.text)
+                return writeText()
+            }
+            compressionContext.forget()
+        }
         PushWriter.write(
             message, sequence: sequence, channel: channel, version: version, epoch: epochText, compressed: compressed,
             to: &loop.outbound)

@@ -16,17 +16,21 @@ class SocketEngine: ConnectionEngine {
     private var opening: [UInt8]
     /// The window for compressed messages as a power of two; 0 if the client takes none.
     let deflateWindowBits: UInt8
+    /// What the connection compresses with, if it was given memory for that.
+    let compressionContext: CompressionContext?
 
     /// The result of an opening handshake.
     struct Opening {
         /// The bytes of the 101 answer.
         let answer: [UInt8]
         let deflate: PerMessageDeflate?
+        var context: CompressionContext?
     }
 
     init(opening: Opening, limits: WebSocketLimits, loop: LoopState) {
         self.opening = opening.answer
         deflateWindowBits = UInt8(opening.deflate?.serverWindowBits ?? 0)
+        compressionContext = opening.context
         decoder = MessageDecoder(limits: limits, allowsCompression: opening.deflate != nil)
         maxMessageSize = limits.maxMessageSize
         super.init(loop: loop, transport: .webSocket)
@@ -72,7 +76,13 @@ class SocketEngine: ConnectionEngine {
 
     /// Writes the loop's scratch text as a text frame and empties it.
     final func writeText() {
-        loop.text.withUnsafeBytes { writeFrame(.text, $0) }
+        if let compressionContext {
+            compressionContext.compress(loop.text, windowBits: Int(deflateWindowBits), to: &loop.deflated)
+            loop.deflated.withUnsafeBytes { writeFrame(.text, isCompressed: true, $0) }
+            loop.deflated.removeAll(keepingCapacity: true)
+        } else {
+            loop.text.withUnsafeBytes { writeFrame(.text, $0) }
+        }
         loop.text.removeAll(keepingCapacity: true)
     }
 
