@@ -20,6 +20,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.24.0"),
     ],
     targets: [
         // Pure values: no I/O, no clock, no lock. Scripts/check-imports proves it.
@@ -88,6 +89,16 @@ let package = Package(
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
         .target(
+            name: "GatewayWebhooks",
+            dependencies: [
+                "GatewayServer", "GatewayCore", "WireJSON",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
+        .target(
             name: "GatewayHTTP",
             dependencies: [
                 "GatewayServer", "WireJSON",
@@ -98,7 +109,8 @@ let package = Package(
         .executableTarget(
             name: "mcp-gateway",
             dependencies: [
-                "GatewayServer", "GatewayMCP", "GatewayHTTP", "DeliveryHistory", "GatewayConfiguration", "GatewayCore",
+                "GatewayServer", "GatewayMCP", "GatewayHTTP", "GatewayWebhooks", "DeliveryHistory",
+                "GatewayConfiguration", "GatewayCore",
                 "GatewayStore", "GatewayStoreSQLite", "WebSocketProtocol", "WireJSON",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -125,6 +137,7 @@ let package = Package(
             dependencies: ["ModelContextProtocol", "WireJSON", .product(name: "NIOCore", package: "swift-nio")]),
         .testTarget(
             name: "GatewayMCPTests", dependencies: ["GatewayMCP", .product(name: "NIOCore", package: "swift-nio")]),
+        .testTarget(name: "GatewayWebhooksTests", dependencies: ["GatewayWebhooks", "GatewayServer", "GatewayCore"]),
         .testTarget(name: "GatewayCoreTests", dependencies: ["GatewayCore"]),
         .testTarget(name: "GatewayConfigurationTests", dependencies: ["GatewayConfiguration"]),
         // A program that tests kill while it holds processes.

@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import Synchronization
+import WireJSON
 
 /// The gateway of one process: sessions, topics, event loops and listeners.
 public final class Gateway: Sendable {
@@ -23,7 +24,11 @@ public final class Gateway: Sendable {
     let longPollTokens: LongPollTokens
     /// Polls whose answer is due.
     let waitingPolls = SharedCounter()
+    /// What goes on beside the event loops: handlers of messages, questions about clients.
+    let tasks = RunningTasks()
     let logger: Logger
+    /// What others have to tell beside the gateway's own statistics.
+    let moreStatistics: Mutex<[(name: String, write: @Sendable (inout JSONWriter) -> Void)]> = Mutex([])
     let group: MultiThreadedEventLoopGroup
     let loopCount: Int
     /// Answers what is not on the hot path; set once, before the listeners open.
@@ -191,6 +196,7 @@ public final class Gateway: Sendable {
         advance(to: .stopped)
         certificateWatch.withLock { $0?.cancel() }
         await closeListeners()
+        await tasks.end()
         // An event loop that has ended does not answer: nobody may ask it any more.
         let states = loops.withLock { list in
             defer { list = [] }
@@ -265,6 +271,7 @@ public final class Gateway: Sendable {
     func connectionClosed(_ engine: ConnectionEngine, on loop: LoopState) {
         let transport = engine.transport
         loop.counters[Int(transport.rawValue)].connections -= 1
+        tellDeparture(of: engine)
         if settings.logConnections { logger.info("disconnected", metadata: logMetadata(engine)) }
         admission.left(
             transport == .webSocket ? .webSocket : .eventStream, address: engine.isAddressCounted ? engine.address : nil

@@ -110,6 +110,8 @@ public struct GatewaySettings: Sendable {
     public var maxOperationBytes = 64 << 20
     public var maxOperationAge = Instant.Span.seconds(3600)
     public var storage = StorageSettings()
+    /// Whom to ask before clients connect and join, and whom to tell that they have gone.
+    public var hooks = LifecycleHooks()
     /// The name under which clients reach the gateway, when it differs from its address.
     public var publicHost: String?
     public var nodeID = "node"
@@ -153,6 +155,8 @@ public struct Route: Equatable, Sendable {
         case topic(String)
         /// Into the log of operations, for back ends that listen on `/mcp/events`.
         case events
+        /// To whoever answers it, such as a webhook.
+        case handler(MessageHandler)
     }
 
     /// `*`, an exact type, or a beginning followed by `*`.

@@ -5,6 +5,7 @@ import GatewayHTTP
 import GatewayMCP
 import GatewayServer
 import GatewayStore
+import GatewayWebhooks
 import Logging
 import NIOCore
 import UnixSignals
@@ -45,11 +46,14 @@ struct Serve: AsyncParsableCommand {
         DescriptorLimit.raise(logger)
         FileSizeSignal.ignore()
 
+        let webhooks = Webhooks(WebhookSettings(configuration))
         let gateway = Gateway(
-            settings: GatewaySettings(configuration), store: configuration.storage.makeStore(), logger: logger)
+            settings: GatewaySettings(configuration, webhooks: webhooks), store: configuration.storage.makeStore(),
+            logger: logger)
         let mcp = MCPDirectory(
             settings: try MCPSettings(configuration, environment: ProcessInfo.processInfo.environment),
             logger: Logger(label: "mcp"))
+        gateway.addStatistics("webhooks") { webhooks.writeStatistics(to: &$0) }
         // Trapped before the first connection, so that no signal is missed.
         let trapped = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let (signals, received) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(2))
@@ -67,6 +71,7 @@ struct Serve: AsyncParsableCommand {
                 api: GatewayAPI(gateway: gateway, logger: logger), endpoints: mcp)
         } catch {
             await gateway.stop()
+            await webhooks.shutdown()
             let place = error is StoreError ? "storage \(configuration.storage.path): " : ""
             throw CommandFailure("\(place)\(error)", code: 1)
         }
@@ -83,6 +88,7 @@ struct Serve: AsyncParsableCommand {
         }
         await mcp.stop()
         await gateway.stop()
+        await webhooks.shutdown()
         logger.info("stopped")
     }
 

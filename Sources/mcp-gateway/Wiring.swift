@@ -3,11 +3,12 @@ import GatewayCore
 import GatewayServer
 import GatewayStore
 import GatewayStoreSQLite
+import GatewayWebhooks
 import WebSocketProtocol
 
 /// From what the operator wrote to what the server is told. No logic: names on the left, names on the right.
 extension GatewaySettings {
-    init(_ configuration: GatewayConfiguration) {
+    init(_ configuration: GatewayConfiguration, webhooks: Webhooks) {
         self.init()
         let transports = configuration.transports
         hosts = configuration.listen.hosts
@@ -96,7 +97,8 @@ extension GatewaySettings {
         maxConnectionsPerAddress = configuration.security.maxConnectionsPerIP
         allowedOrigins = configuration.cors.origins
         maxJSONDepth = configuration.json.maxDepth
-        routes = configuration.routes.map { GatewayServer.Route($0) }
+        routes = configuration.routes.map { GatewayServer.Route($0, webhooks) }
+        hooks = webhooks.hooks
         idempotencyWindow = Instant.Span(configuration.idempotency.window)
         maxRememberedIDs = configuration.idempotency.maxIDs
         retainedTopics = configuration.retain.topics
@@ -159,8 +161,36 @@ extension BackpressureLimits {
     }
 }
 
+extension WebhookSettings {
+    init(_ configuration: GatewayConfiguration) {
+        self.init()
+        let webhooks = configuration.webhooks
+        connect = webhooks.connect
+        join = webhooks.join
+        disconnect = webhooks.disconnect
+        secret = webhooks.secret
+        timeout = Instant.Span(webhooks.timeout)
+        attempts = webhooks.attempts
+        backoff = Backoff(
+            initial: Instant.Span(webhooks.retryDelay), limit: Instant.Span(webhooks.maxRetryDelay), jitter: 0.5)
+        retryRatio = webhooks.retryRatio
+        concurrency = webhooks.concurrency
+        queue = webhooks.queue
+        maxAnswerSize = webhooks.maxAnswerSize
+        onFailure = webhooks.onFailure == .allow ? .allow : .deny
+        breaker = CircuitBreaker.Limits(
+            ratio: configuration.circuitBreaker.threshold,
+            backoff: Backoff(
+                initial: Instant.Span(configuration.circuitBreaker.timeout),
+                limit: Instant.Span(configuration.circuitBreaker.timeout * 10), jitter: 0.2))
+        maxJSONDepth = configuration.json.maxDepth
+        version = Version.current
+        node = configuration.cluster.nodeID
+    }
+}
+
 extension GatewayServer.Route {
-    init(_ route: ConfiguredRoute) {
+    init(_ route: ConfiguredRoute, _ webhooks: Webhooks) {
         let pattern =
             switch route.type {
             case .exact(let type): type
@@ -171,6 +201,9 @@ extension GatewayServer.Route {
         case .echo: self.init(pattern: pattern, handler: .echo)
         case .topic(let topic): self.init(pattern: pattern, handler: .topic(topic))
         case .events: self.init(pattern: pattern, handler: .events)
+        case .webhook(let url, let timeout):
+            self.init(
+                pattern: pattern, handler: .handler(webhooks.handler(url, timeout: timeout.map { Instant.Span($0) })))
         }
     }
 }

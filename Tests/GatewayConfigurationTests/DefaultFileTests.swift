@@ -14,7 +14,9 @@ import Testing
     }
 
     /// Keys without a fixed default stand in the file as comments.
-    private let commented: Set = ["listen.public_host", "cluster.node_id", "security.secret_key_base"]
+    private let commented: Set = [
+        "listen.public_host", "cluster.node_id", "security.secret_key_base", "webhooks.secret",
+    ]
 
     @Test func saysTheDefaults() throws {
         let loaded = try load(text)

@@ -11,12 +11,16 @@ import Testing
               - type: "*"
                 handler:
                   topic: rest
+              - { type: order, handler: { webhook: "http://127.0.0.1:9000/orders", timeout: 2s } }
+              - { type: quote, handler: { webhook: "https://example.com/quotes" } }
             """
         #expect(
             try load(yaml).configuration.routes == [
                 Route(type: .exact("echo"), handler: .echo),
                 Route(type: .prefix("chat."), handler: .topic("room:lobby")),
                 Route(type: .any, handler: .topic("rest")),
+                Route(type: .exact("order"), handler: .webhook("http://127.0.0.1:9000/orders", timeout: .seconds(2))),
+                Route(type: .exact("quote"), handler: .webhook("https://example.com/quotes", timeout: nil)),
             ])
         #expect(try load("routes: []").configuration.routes == [])
     }
@@ -27,7 +31,7 @@ import Testing
         ("routes:\n  - echo", "2: routes[1]: expected {type: …, handler: …}, found `echo`"),
         (
             "routes:\n  - {type: a, handler: echo}\n  - {type: a}",
-            "3: routes[2]: `handler` is missing, expected echo, events or {topic: \"room:lobby\"}"
+            "3: routes[2]: `handler` is missing, expected echo, events, {topic: \"room:lobby\"} or {webhook: \"http://…\"}"
         ),
         (
             "routes:\n  - handler: echo",
@@ -35,16 +39,24 @@ import Testing
         ),
         (
             "routes:\n  - type: a\n    handler: ehco",
-            "3: routes[1].handler: expected echo, events or {topic: \"room:lobby\"}, found `ehco`"
+            "3: routes[1].handler: expected echo, events, {topic: \"room:lobby\"} or {webhook: \"http://…\"}, found `ehco`"
         ),
         ("routes:\n  - type: a\n    hanlder: echo", "3: routes[1]: unknown key hanlder; did you mean handler?"),
         (
-            "routes:\n  - type: a\n    handler:\n      webhook: http://x",
-            "4: routes[1].handler: unknown key webhook; known here: topic"
+            "routes:\n  - type: a\n    handler:\n      webhok: http://x",
+            "4: routes[1].handler: unknown key webhok; did you mean webhook?"
+        ),
+        (
+            "routes:\n  - type: a\n    handler:\n      webhook: ftp://x",
+            "4: routes[1].handler.webhook: expected a URL that begins with http:// or https://, found `ftp://x`"
+        ),
+        (
+            "routes:\n  - type: a\n    handler: {webhook: 'http://x', timeout: long}",
+            "3: routes[1].handler.timeout: expected a duration from 10ms to 1h, such as 500ms, 30s or 5m (a bare number is milliseconds), found `long`"
         ),
         (
             "routes:\n  - type: a\n    handler: {}",
-            "3: routes[1].handler: expected echo, events or {topic: \"room:lobby\"}, found a mapping"
+            "3: routes[1].handler: expected echo, events, {topic: \"room:lobby\"} or {webhook: \"http://…\"}, found a mapping"
         ),
         (
             "routes:\n  - type: a\n    handler: {topic: []}",

@@ -23,7 +23,7 @@ extension SettingKind where Value == [Route] {
 /// One entry of the routing table in its written form.
 private enum RouteEntry {
     private static let typeExpectation = "a message type, a prefix such as chat.* or \"*\""
-    private static let handlerExpectation = "echo, events or {topic: \"room:lobby\"}"
+    private static let handlerExpectation = "echo, events, {topic: \"room:lobby\"} or {webhook: \"http://…\"}"
 
     static func read(_ tree: SourceTree) throws(Mismatch) -> Route {
         guard case .mapping(let fields, _) = tree else { throw .expected("{type: …, handler: …}", found: tree) }
@@ -39,6 +39,9 @@ private enum RouteEntry {
             case .echo: value("echo")
             case .events: value("events")
             case .topic(let name): "{\(key("topic")): \(value(name))}"
+            case .webhook(let url, let timeout):
+                "{\(key("webhook")): \(value(url))"
+                    + (timeout.map { ", \(key("timeout")): \(value(DurationText.text($0)))" } ?? "") + "}"
             }
         return "{\(key("type")): \(value(route.type.text)), \(key("handler")): \(handler)}"
     }
@@ -59,11 +62,18 @@ private enum RouteEntry {
             return .events
         case .mapping(let fields, _):
             do {
-                try rejectUnknown(fields, known: ["topic"])
+                let isWebhook = fields.contains { $0.key == "webhook" }
+                try rejectUnknown(fields, known: isWebhook ? ["webhook", "timeout"] : ["topic", "webhook"])
             } catch {
                 throw Mismatch(message: error.message, within: ".handler\(error.within)", line: error.line)
             }
-            guard let topic = fields.first else { throw mismatch(handlerExpectation, entry) }
+            func value(_ key: String) -> SourceTree.Entry? { fields.first { $0.key == key } }
+            if let webhook = value("webhook") {
+                return .webhook(
+                    try part(webhook, SettingKind<String>.url),
+                    timeout: try value("timeout").map { entry throws(Mismatch) in try part(entry, timeout) })
+            }
+            guard let topic = value("topic") else { throw mismatch(handlerExpectation, entry) }
             guard case .scalar(let scalar) = topic.value, isName(scalar.text) else {
                 throw Mismatch(
                     message: Mismatch.expected("the name of a topic", found: topic.value).message,
@@ -72,6 +82,20 @@ private enum RouteEntry {
             return .topic(scalar.text)
         default:
             throw mismatch(handlerExpectation, entry)
+        }
+    }
+
+    private static let timeout = SettingKind<Duration>.duration(.milliseconds(10)...(.seconds(3_600)))
+
+    /// Reads a member of a handler.
+    private static func part<Value>(
+        _ entry: SourceTree.Entry, _ kind: SettingKind<Value>
+    ) throws(Mismatch) -> Value {
+        do {
+            return try kind.read(entry.value)
+        } catch {
+            throw Mismatch(
+                message: error.message, within: ".handler.\(entry.key)\(error.within)", line: error.line ?? entry.line)
         }
     }
 

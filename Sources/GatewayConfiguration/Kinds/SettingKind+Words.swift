@@ -26,6 +26,13 @@ extension SettingKind where Value == String {
             show: { ShownValue(string: $0) })
     }
 
+    /// An address of the web.
+    static var url: SettingKind {
+        .scalar(
+            "a URL that begins with http:// or https://", parse: { URLText.isValid($0.text) ? $0.text : nil },
+            show: { ShownValue(string: $0) })
+    }
+
     /// The path of a file.
     static var path: SettingKind {
         .scalar(
@@ -63,5 +70,16 @@ extension SettingKind where Value == String {
         .scalar(
             "an origin such as https://app.example.com", parse: { WebOrigin.parse($0.text) },
             show: { ShownValue(string: $0) })
+    }
+}
+
+/// The written form of an address of the web.
+enum URLText {
+    /// Whether it begins as it must and names a host; nothing in it may need quoting.
+    static func isValid(_ text: String) -> Bool {
+        guard let start = ["http://", "https://"].first(where: { text.hasPrefix($0) }) else { return false }
+        let rest = text.dropFirst(start.count)
+        guard let first = rest.first, first != "/", first != "?", first != "#" else { return false }
+        return text.utf8.count <= 2048 && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") }
     }
 }

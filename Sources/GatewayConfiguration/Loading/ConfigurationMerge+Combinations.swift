@@ -23,6 +23,9 @@ extension ConfigurationMerge {
         require(
             backpressure.halfRatePending < backpressure.criticalPending,
             "session.backpressure.half_rate_pending", "must be less than", "session.backpressure.critical_pending")
+        require(
+            configuration.webhooks.retryDelay <= configuration.webhooks.maxRetryDelay,
+            "webhooks.retry_delay", "must not be more than", "webhooks.max_retry_delay")
         checkExposure()
     }
 

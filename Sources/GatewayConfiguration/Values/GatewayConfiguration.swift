@@ -36,6 +36,10 @@ public struct GatewayConfiguration: Sendable, Equatable {
     public var routes: [Route] = [
         Route(type: .exact("echo"), handler: .echo), Route(type: .any, handler: .events),
     ]
+    /// Back ends that are asked, told and given messages by HTTP.
+    public var webhooks = Webhooks()
+    /// When what keeps failing is not called for a while.
+    public var circuitBreaker = CircuitBreaker()
     /// MCP servers behind the gateway, in the order of the configuration.
     public var mcpServers: [MCPServer] = []
     /// Bounds of the MCP side.

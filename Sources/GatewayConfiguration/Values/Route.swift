@@ -18,6 +18,8 @@ public struct Route: Sendable, Equatable {
         case topic(String)
         /// Into the log of operations, for back ends that listen on `/mcp/events`.
         case events
+        /// To this address, whose answer becomes the reply.
+        case webhook(String, timeout: Duration?)
     }
 
     /// Which types the entry applies to.

@@ -254,6 +254,18 @@ class ConnectionEngine {
     /// What the log calls the client.
     var clientName: String? { handle?.clientID.text }
 
+    /// What the connection is called where a client or an operator reads it.
+    var transportName: String { transport.name }
+
+    /// The client whose cursor it was, if it ever was one.
+    final var formerClient: ClientID? {
+        guard attachedAt > .zero, let name = clientName, name != OperationsLog.name.text else { return nil }
+        return ClientID(name)
+    }
+
+    /// What has to be asked before it begins.
+    var inquiry: LifecycleInquiry? { nil }
+
     /// Becomes one more cursor over the log of operations.
     final func attachToOperations(_ request: Session.AttachRequest) -> Session.Attachment {
         let operations = gateway.operations

@@ -34,6 +34,12 @@ final class EventStreamEngine: ConnectionEngine {
     /// What the end of a compressed stream will say; `nil` if it is not compressed.
     private var gzip: GzipStream?
 
+    override var inquiry: LifecycleInquiry? {
+        guard let client = request.clientID, gateway.settings.hooks.asks else { return nil }
+        return gateway.inquiry(
+            client, transport: transport.name, address: address?.ipAddress, topics: request.topics, connects: true)
+    }
+
     override var batchLimits: BatchLimits {
         BatchLimits(messages: Self.maxBatchMessages, bytes: gateway.settings.eventStreamChunkSize)
     }

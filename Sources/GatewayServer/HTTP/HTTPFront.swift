@@ -32,6 +32,8 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     private var closesAfterAnswer = false
     /// The request that an endpoint works on.
     private var exchange: Exchange?
+    /// Begins the stream whose client somebody is asked about.
+    private var waitingStream: ((ChannelHandlerContext) -> Void)?
     /// What is known of that request.
     private var exchangeTraits = (isClosing: false, isHead: false, isOldVersion: false)
 
@@ -293,7 +295,9 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
             askAPI(request, extraHeaders, closing: closing, context)
         case .stream(let engine, let service):
             engine.address = request.remoteAddress
-            pace(context) { self.open(engine, as: service, isParserPaused: head.asksForUpgrade, $0) }
+            ask(engine.inquiry, context) { [self] context in
+                pace(context) { self.open(engine, as: service, isParserPaused: head.asksForUpgrade, $0) }
+            }
         case .endpoint(let endpoint, let extraHeaders):
             phase = .answering
             let exchange = Exchange(self, extraHeaders: extraHeaders, eventLoop: context.eventLoop)
@@ -452,6 +456,28 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         loop.schedule(self, at: deadline)
     }
 
+    /// Lets a stream begin when whoever is asked about its client permits it.
+    private func ask(
+        _ inquiry: LifecycleInquiry?, _ context: ChannelHandlerContext,
+        then begin: @escaping (ChannelHandlerContext) -> Void
+    ) {
+        guard let inquiry else { return begin(context) }
+        phase = .answering
+        waitingStream = begin
+        let front = NIOLoopBound(self, eventLoop: context.eventLoop)
+        gateway.ask(inquiry) { problem in front.eventLoop.execute { front.value.permit(problem) } }
+    }
+
+    private func permit(_ problem: Problem?) {
+        guard let begin = waitingStream else { return }
+        waitingStream = nil
+        guard phase == .answering, let context else { return }
+        loop.begin()
+        if let problem { return respond(.problem(problem), closing: true) }
+        guard gateway.currentPhase == .serving else { return respond(.problem(.draining), closing: true) }
+        begin(context)
+    }
+
     /// Lets a stream begin when its turn has come.
     private func pace(_ context: ChannelHandlerContext, _ begin: @escaping (ChannelHandlerContext) -> Void) {
         // The handshake of TLS had to wait already.
@@ -527,7 +553,9 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         phase = .gone
         gateway.connectionOpened(engine, on: loop)
         // The channel knows it: a copy for each connection would be kept as long as that.
-        if arrival.link == .plain, engine.address == context.remoteAddress { engine.address = nil }
+        if arrival.link == .plain, engine.address == context.remoteAddress, !gateway.settings.hooks.isUsed {
+            engine.address = nil
+        }
         loop.replace(self, with: carrier, visitAt: loop.now + LoopState.tick)
         if !waiting.isEmpty {
             waiting.removeAll()

@@ -16,6 +16,22 @@ struct PublishContext {
     var sessions: [SessionHandle] = []
     /// The message that they belong to.
     var stored: Message?
+    /// What a handler is to answer.
+    var call: HandlerCall?
+}
+
+extension PublishContext {
+    /// What a handler is to answer, once.
+    mutating func takeCall() -> HandlerCall? {
+        guard call != nil else { return nil }
+        defer { call = nil }
+        return call
+    }
+}
+
+extension Message {
+    /// The envelope as one JSON object, without a place in a log.
+    fileprivate var wholeEnvelope: [UInt8] { [UInt8(ascii: "{")] + Array(buffer: tail) }
 }
 
 /// A client's message that was taken.
@@ -36,7 +52,7 @@ enum Accepted {
         }
     }
 
-    private static func json(_ id: String, _ operation: EventID?) -> [UInt8] {
+    static func json(_ id: String, _ operation: EventID?) -> [UInt8] {
         JSONWriter.object { writer in
             writer.member("id", id)
             writer.member("operation_id", operation?.description ?? id)
@@ -272,6 +288,10 @@ extension Gateway {
         let name = sender.clientID.text
         guard let id = request.id else {
             let accepted = try acceptNew(request, from: sender, channel: channel, &context)
+            if let call = context.takeCall() {
+                begin(call, id: nil, later())
+                return (accepted, true)
+            }
             guard !context.deliveries.isEmpty, case .new(let message, _) = accepted else { return (accepted, false) }
             store(
                 sender: name, id: nil, .accepted(id: message.id, operation: nil), accepted.json, &context,
@@ -285,9 +305,14 @@ extension Gateway {
             let accepted = try acceptNew(request, from: sender, channel: channel, &context)
             fresh = accepted
             guard case .new(_, let operation) = accepted else { preconditionFailure("It is new") }
-            return context.deliveries.isEmpty ? .accepted(id: id, operation: operation) : .storing
+            let isAnswered = context.deliveries.isEmpty && context.call == nil
+            return isAnswered ? .accepted(id: id, operation: operation) : .storing
         }
         if let fresh {
+            if let call = context.takeCall() {
+                begin(call, id: id, later())
+                return (fresh, true)
+            }
             guard !context.deliveries.isEmpty else { return (fresh, false) }
             store(sender: name, id: id, .accepted(id: id, operation: nil), fresh.json, &context, later())
             return (fresh, true)
@@ -331,6 +356,19 @@ extension Gateway {
             let message = encode(request, data: data, topic: topic, from: from, isDurable: false, &context)
             try requireStorage(message)
             _ = send(message, toTopic: topic, retention(request, data, message), &context)
+            return .new(message, operation: nil)
+        case .handler(let handler):
+            guard handler.enter() else {
+                throw Problem(
+                    503, "overloaded", "the handler of this type of message has as many as it takes", retryAfter: 1)
+            }
+            let message = encode(request, data: data, topic: nil, from: from, isDurable: false, &context)
+            context.call = HandlerCall(
+                handler: handler,
+                message: ClientMessage(
+                    id: message.id, clientID: sender.clientID, type: name, data: Array(request.bytes[data]),
+                    envelope: message.wholeEnvelope, attributes: sender.attributes),
+                sender: sender)
             return .new(message, operation: nil)
         }
     }

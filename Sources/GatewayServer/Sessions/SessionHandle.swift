@@ -20,12 +20,11 @@ public final class SessionHandle: Sendable {
     }
 
     /// The order of the client's numbered messages; it begins with the first of them.
-    func sequencer() -> ClientSequencer {
-        session.withLock { session in
-            if let present = session.companion as? ClientSequencer { return present }
-            let fresh = ClientSequencer()
-            session.companion = fresh
-            return fresh
-        }
+    func sequencer() -> ClientSequencer { session.withLock { SessionCompanion.of(&$0).sequencer } }
+
+    /// What a hook has said of the client, as JSON text.
+    var attributes: [UInt8]? {
+        let companion = session.withLock { $0.companion as? SessionCompanion }
+        return companion?.attributes.withLock { $0 }
     }
 }

@@ -1,5 +1,5 @@
 import GatewayCore
-import WireJSON
+public import WireJSON
 
 /// What the gateway tells of itself. Everything is measured when it is asked for.
 extension Gateway {
@@ -92,9 +92,16 @@ extension Gateway {
                 writer.member("bytes", retained.bytes)
                 writer.member("evicted", topics.retained.evicted.load(ordering: .relaxed))
             }
+            for (name, write) in moreStatistics.withLock({ $0 }) { writer.member(name) { write(&$0) } }
             writer.member("uptime_seconds", (Clock.now - startedAt).seconds)
             writer.member("node", settings.nodeID)
         }
+    }
+
+    /// Adds an object to the statistics.
+    /// - Parameter write: writes its members; called on any thread, whenever somebody asks.
+    public func addStatistics(_ name: String, _ write: @escaping @Sendable (inout JSONWriter) -> Void) {
+        moreStatistics.withLock { $0.append((name, write)) }
     }
 
     /// The state of the process in detail (`GET /health/gateway`).

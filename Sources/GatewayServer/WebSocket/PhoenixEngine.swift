@@ -30,7 +30,7 @@ class PhoenixEngine: SocketEngine {
     final private(set) var wantsBase64 = false
     /// The channel of the whole session, while it is joined.
     final private(set) var gatewayChannel: PhoenixChannels.Channel?
-    /// What waits until the storage has been read.
+    /// What waits until the storage has been read, or somebody has said whether a join is permitted.
     final var waitingFrames: WaitingFrames?
     /// Whether the frame that is being read has waited already.
     final var isRetrying = false
@@ -42,6 +42,8 @@ class PhoenixEngine: SocketEngine {
     final var messageChannel: PhoenixMessageChannel?
     /// Topics that were joined when `alreadyHad` ended.
     private var alreadyHadTopics: [String] = []
+    /// What has been said of the join that is taken up again.
+    final var permission: Permission?
 
     init(_ request: PhoenixRequest, opening: Opening, loop: LoopState) {
         version = request.version
@@ -55,9 +57,6 @@ class PhoenixEngine: SocketEngine {
     }
 
     override var clientName: String? { clientID?.text }
-
-    /// What joins are told that the connection is.
-    var transportName: String { transport.name }
 
     /// Whether binary payloads go out as binary frames.
     var takesBinary: Bool { version == .v2 && !wantsBase64 }
@@ -139,7 +138,9 @@ class PhoenixEngine: SocketEngine {
             incoming.isEvent("phx_join") ? .join : incoming.isEvent("phx_leave") ? .leave : .other
         let joinRef = incoming.frame.joinRef.map { incoming.bytes[$0] }
         switch channels.received(kind, topic: topic, joinRef: joinRef) {
-        case .join(let old): join(topic, incoming, replacing: old)
+        case .join(let old):
+            guard mayGoOn(joining: topic, incoming) else { return }
+            join(topic, incoming, replacing: old)
         case .tooManyChannels:
             reply(incoming, isError: true, Array(#"{"reason":"too many channels joined"}"#.utf8))
         case .leave(let channel): leave(channel, incoming)
@@ -253,6 +254,7 @@ class PhoenixEngine: SocketEngine {
         do throws(Problem) {
             let request = try PublishRequest(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
             guard let topic = request.topic else { throw .invalidMessage("give topic") }
+            if incoming.isEvent("subscribe"), !mayGoOn(subscribing: topic, incoming) { return }
             if incoming.isEvent("subscribe") { try claim(topic) } else { unsubscribe(topic) }
             reply(incoming, isError: false, Self.emptyObject)
         } catch {
@@ -359,7 +361,7 @@ class PhoenixEngine: SocketEngine {
         write(event: "connected", data: joinResponse(attachment), sequence: attachment.nextSequence - 1)
     }
 
-    private func client(_ parameters: JoinParameters) throws(Problem) -> ClientID {
+    final func client(_ parameters: JoinParameters) throws(Problem) -> ClientID {
         guard let text = parameters.clientID else {
             guard let clientID else { throw .clientIDRequired }
             return clientID
