@@ -348,3 +348,18 @@ def test_a_hanging_connect_holds_up_only_those_who_wait_for_it(start, back_end, 
         other, _ = phoenix.join(gateway.ws, new_client())
         assert other.ok("message", {"type": "echo", "data": 1})
         other.close()
+
+
+def test_what_is_stored_waits_for_the_permission_too(start_gateway, back_end, client, tmp_path):
+    back_end.on("/connect", (200, {"allow": True}))
+    config = {
+        "storage": {"engine": "sqlite", "path": str(tmp_path / "messages.db")},
+        "webhooks": hooks(back_end, "connect"),
+    }
+    first = start_gateway(config)
+    first.api.publish_numbers(5, client_id=client)
+    first.stop()
+    second = start_gateway(config)
+    socket, _ = phoenix.join(second.ws, client)
+    assert socket.numbers(5) == list(range(5))
+    assert len(back_end.calls) == 1

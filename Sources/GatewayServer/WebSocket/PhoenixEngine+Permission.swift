@@ -5,13 +5,11 @@ import PhoenixProtocol
 /// taken up after it, so that clients need not wait for its answer.
 extension PhoenixEngine {
     /// Whether a join may go on now; otherwise it is taken up again later, or has been refused.
-    func mayGoOn(joining topic: String, _ incoming: Incoming) -> Bool {
+    func mayGoOn(joining topic: String, _ parameters: JoinParameters, _ incoming: Incoming) -> Bool {
         guard gateway.settings.hooks.asks else { return true }
         return mayGoOn(incoming) {
             // What is wrong with the join itself is found when it goes on.
-            guard let parameters = try? JoinParameters(incoming.payload, maxDepth: gateway.settings.maxJSONDepth),
-                let client = try? client(parameters)
-            else { return nil }
+            guard let client = try? client(parameters) else { return nil }
             var topics = parameters.topics
             if let room = parameters.room { topics.append(WellKnownTopic.room(room)) }
             if topic != WellKnownTopic.gateway { topics.append(topic) }

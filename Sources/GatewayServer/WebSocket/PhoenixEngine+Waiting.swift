@@ -43,7 +43,8 @@ extension PhoenixEngine {
         let isFirst = waitingFrames.frames.isEmpty
         guard isFirst || waitingFrames.size + bytes.count <= gateway.settings.webSocket.maxMessageSize else {
             return close(
-                .tryAgainLater, "more than transports.websocket.max_message_size waits behind a join or for the storage",
+                .tryAgainLater,
+                "more than transports.websocket.max_message_size waits behind a join or for the storage",
                 reconnect: .after(milliseconds: spreadRetry))
         }
         waitingFrames.frames.append((Array(bytes), isBinary))

@@ -138,9 +138,7 @@ class PhoenixEngine: SocketEngine {
             incoming.isEvent("phx_join") ? .join : incoming.isEvent("phx_leave") ? .leave : .other
         let joinRef = incoming.frame.joinRef.map { incoming.bytes[$0] }
         switch channels.received(kind, topic: topic, joinRef: joinRef) {
-        case .join(let old):
-            guard mayGoOn(joining: topic, incoming) else { return }
-            join(topic, incoming, replacing: old)
+        case .join(let old): join(topic, incoming, replacing: old)
         case .tooManyChannels:
             reply(incoming, isError: true, Array(#"{"reason":"too many channels joined"}"#.utf8))
         case .leave(let channel): leave(channel, incoming)
@@ -272,6 +270,7 @@ class PhoenixEngine: SocketEngine {
             }
             let parameters = try JoinParameters(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
             if handle == nil, mustWait(for: [try client(parameters)].filter(gateway.mustRestore)) { return }
+            guard mayGoOn(joining: topic, parameters, incoming) else { return }
             attachment = try enter(topic, parameters)
             wantsBase64 = parameters.wantsBase64 ?? wantsBase64
         } catch {
