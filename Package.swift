@@ -124,37 +124,41 @@ let package = Package(
                 "WireJSON", "Deflate", "WebSocketProtocol", "EventStream", "PhoenixProtocol", "GatewayCore",
                 "GatewayServer", "ModelContextProtocol",
             ], path: "Fuzz/Targets"),
+        // What several test targets use.
+        .target(name: "TestSupport", dependencies: ["CZlib"], path: "Tests/TestSupport"),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"]),
 
-        .testTarget(name: "WireJSONTests", dependencies: ["WireJSON"]),
-        .testTarget(name: "DeflateTests", dependencies: ["Deflate", "CZlib"]),
-        .testTarget(name: "WebSocketProtocolTests", dependencies: ["WebSocketProtocol"]),
-        .testTarget(name: "DeliveryHistoryTests", dependencies: ["DeliveryHistory"]),
-        .testTarget(name: "EventStreamTests", dependencies: ["EventStream"]),
-        .testTarget(name: "PhoenixProtocolTests", dependencies: ["PhoenixProtocol", "WireJSON"]),
+        .testTarget(name: "WireJSONTests", dependencies: ["TestSupport", "WireJSON"]),
+        .testTarget(name: "DeflateTests", dependencies: ["TestSupport", "Deflate", "CZlib"]),
+        .testTarget(name: "WebSocketProtocolTests", dependencies: ["TestSupport", "WebSocketProtocol"]),
+        .testTarget(name: "DeliveryHistoryTests", dependencies: ["TestSupport", "DeliveryHistory"]),
+        .testTarget(name: "EventStreamTests", dependencies: ["TestSupport", "EventStream"]),
+        .testTarget(name: "PhoenixProtocolTests", dependencies: ["TestSupport", "PhoenixProtocol", "WireJSON"]),
         .testTarget(
             name: "ModelContextProtocolTests",
             dependencies: ["ModelContextProtocol", "WireJSON", .product(name: "NIOCore", package: "swift-nio")]),
         .testTarget(
             name: "GatewayMCPTests", dependencies: ["GatewayMCP", .product(name: "NIOCore", package: "swift-nio")]),
         .testTarget(name: "GatewayWebhooksTests", dependencies: ["GatewayWebhooks", "GatewayServer", "GatewayCore"]),
-        .testTarget(name: "GatewayCoreTests", dependencies: ["GatewayCore"]),
-        .testTarget(name: "GatewayConfigurationTests", dependencies: ["GatewayConfiguration"]),
+        .testTarget(name: "GatewayCoreTests", dependencies: ["TestSupport", "GatewayCore"]),
+        .testTarget(name: "GatewayConfigurationTests", dependencies: ["TestSupport", "GatewayConfiguration"]),
         // A program that tests kill while it holds processes.
         .executableTarget(
             name: "holds-processes", dependencies: ["GatewayProcesses"], path: "Tests/Programs/holds-processes"),
         .testTarget(
-            name: "GatewayProcessesTests", dependencies: ["GatewayProcesses", "GatewayCore", "holds-processes"]),
+            name: "GatewayProcessesTests",
+            dependencies: ["TestSupport", "GatewayProcesses", "GatewayCore", "holds-processes"]),
         .testTarget(
             name: "GatewayStoreTests",
             dependencies: [
+                "TestSupport",
                 "GatewayStore", "GatewayStoreSQLite", "GatewayCore",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "GRDB", package: "GRDB.swift"),
             ]),
         .testTarget(
             name: "GatewayServerTests",
-            dependencies: ["GatewayServer", "GatewayCore", "GatewayStore", "Deflate", "CZlib"]),
+            dependencies: ["TestSupport", "GatewayServer", "GatewayCore", "GatewayStore", "Deflate", "CZlib"]),
     ],
     swiftLanguageModes: [.v6]
 )

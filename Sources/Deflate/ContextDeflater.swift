@@ -33,6 +33,8 @@ public final class ContextDeflater {
 
     /// Compresses the next message and appends it without the four bytes that RFC 7692 §7.2.1 takes off.
     public func compress(_ text: UnsafeRawBufferPointer, to output: inout [UInt8]) {
+        // zlib writes nothing for nothing; this is what an empty message is (RFC 7692 §7.2.3.6).
+        guard !text.isEmpty else { return output.append(0x00) }
         let start = output.count
         let bound = Int(deflateBound(stream, UInt(text.count))) + 16
         output.append(contentsOf: repeatElement(0, count: bound))

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import subprocess
+import zlib
 
 import certificates
 import gateway as gateways
@@ -15,6 +16,7 @@ import h2.settings
 import httpx
 import pytest
 import sse
+from test_mcp_http import INITIALIZE
 from wait import PATIENCE, until
 
 
@@ -241,6 +243,60 @@ def test_bodies_and_errors(start_gateway, server, authority, client):
         assert upgrade.status_code == 426 and "upgrade" not in upgrade.headers
         assert http.head("/").headers["content-length"] != "0"
         assert "<html" in http.get("/").text
+
+
+def test_compressed_streams_of_one_connection(start_secured, authority, topic, new_client):
+    own = start_secured()
+    connection = Connection(own.sse, authority.client())
+    # Two that take gzip and one that does not, side by side.
+    streams = [connection.get(sse.path(new_client(), topics=topic), **{"accept-encoding": encoding})
+               for encoding in ("gzip", "gzip", "identity")]
+    assert [connection.status(stream) for stream in streams] == [200] * 3
+    assert [connection.headers[stream].get("content-encoding") for stream in streams] == ["gzip", "gzip", None]
+    unpack = [zlib.decompressobj(31), zlib.decompressobj(31), None]
+    texts = [b"", b"", b""]
+
+    def read(condition):
+        def is_done():
+            for at, stream in enumerate(streams):
+                data, connection.data[stream] = connection.data.get(stream, b""), b""
+                texts[at] += unpack[at].decompress(data) if unpack[at] else data
+            return condition()
+        connection.until(is_done)
+
+    read(lambda: all(b"event: connected" in text for text in texts))
+    rows = [{"number": n, "text": "the same words again and again"} for n in range(100)]
+    for n in range(5):
+        own.api.publish(topic=topic, data={"n": n, "rows": rows})
+    read(lambda: all(text.count(b"event: message") == 5 for text in texts))
+    assert [numbers(text) for text in texts] == [list(range(5))] * 3
+    connection.close()
+
+
+def test_mcp_over_one_connection(start_gateway, server, authority):
+    own = start_gateway({"tls": {"certificate": server[0], "key": server[1]}})
+    headers = {"Accept": "application/json, text/event-stream"}
+    with httpx.Client(http1=False, http2=True, verify=authority.client(), timeout=PATIENCE, headers=headers,
+                      base_url=f"https://127.0.0.1:{own.http[1]}") as http:
+        answer = http.post("/mcp", json=INITIALIZE)
+        assert (answer.status_code, answer.http_version) == (200, "HTTP/2"), answer.text
+        http.headers["Mcp-Session-Id"] = answer.headers["mcp-session-id"]
+        assert http.post("/mcp", json={"jsonrpc": "2.0", "method": "notifications/initialized"}).status_code == 202
+
+        def call(tool, arguments, **meta):
+            return {"jsonrpc": "2.0", "id": 7, "method": "tools/call",
+                    "params": {"name": tool, "arguments": arguments, **({"_meta": meta} if meta else {})}}
+
+        slow = call("slow", {"steps": 3, "milliseconds": 20}, progressToken=1)
+        with http.stream("POST", "/mcp", json=slow) as stream:
+            assert stream.headers["content-type"] == "text/event-stream" and "connection" not in stream.headers
+            # Another call of the same connection does not wait for the stream.
+            answer = http.post("/mcp", json=call("echo", {"text": "x"}))
+            assert answer.json()["result"]["content"] == [{"type": "text", "text": "x"}]
+            lines = [line for line in stream.iter_lines() if line.startswith("data: {")]
+        assert ["progress" in line for line in lines] == [True, True, True, False]
+        assert http.delete("/mcp").status_code == 200
+        assert http.post("/mcp", json=call("echo", {})).status_code == 404
 
 
 # What a client may not do

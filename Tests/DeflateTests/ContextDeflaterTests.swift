@@ -45,6 +45,14 @@ struct ContextDeflaterTests {
         #expect(client.read(second, count: text.count) == text)
     }
 
+    @Test func `empty messages are messages, again and again`() {
+        let deflater = ContextDeflater(windowBits: 15, level: 1)
+        let client = Client(windowBits: 15)
+        for text in [[], [], Array("x".utf8), [], Array("x".utf8)] as [[UInt8]] {
+            #expect(client.read(Self.compressed(text, deflater), count: text.count) == text)
+        }
+    }
+
     @Test(arguments: 0..<100)
     func `a client that keeps a window of any size reads every message`(seed: Int) {
         var random = SeededGenerator(seed)

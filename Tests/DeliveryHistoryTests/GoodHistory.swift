@@ -1,19 +1,5 @@
 @testable import DeliveryHistory
 
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    init(_ seed: Int) { state = UInt64(bitPattern: Int64(seed)) &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-    mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
-    mutating func oneIn(_ count: Int) -> Bool { below(count) == 0 }
-}
-
 /// The history of a gateway that keeps its promises: clients that come and go, some gaps, a crash now and then.
 struct GoodHistory {
     private struct Log {

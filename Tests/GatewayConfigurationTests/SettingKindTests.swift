@@ -85,7 +85,7 @@ import Testing
         #expect(SizeText.text(try #require(SizeText.parse(written))) == printed)
     }
 
-    @Test(arguments: 0..<200) func printedQuantitiesReadBack(seed: UInt64) throws {
+    @Test(arguments: 0..<200) func printedQuantitiesReadBack(seed: Int) throws {
         var random = SeededGenerator(seed)
         let magnitude = Int.random(in: 0...40, using: &random)
         let number = Int.random(in: 1...(1 << magnitude), using: &random)

@@ -1,17 +1,17 @@
 import CZlib
 
 /// What zlib itself makes of gzip bytes, which may break off.
-struct Gunzipped: Equatable {
-    var text: [UInt8] = []
+public struct Gunzipped: Equatable {
+    public private(set) var text: [UInt8] = []
     /// The trailer was there and was right.
-    var isComplete = false
+    public private(set) var isComplete = false
 
     /// What zlib says of bytes that are no gzip.
-    struct Corruption: Error {
-        let status: CInt
+    public struct Corruption: Error {
+        public let status: CInt
     }
 
-    init(_ bytes: [UInt8]) throws {
+    public init(_ bytes: [UInt8]) throws {
         var stream = z_stream()
         guard czlib_inflate_init(&stream, 31) == Z_OK else { throw Corruption(status: Z_MEM_ERROR) }
         defer { inflateEnd(&stream) }

@@ -1,0 +1,4 @@
+import TestSupport
+
+typealias SeededGenerator = TestSupport.SeededGenerator
+typealias Gunzipped = TestSupport.Gunzipped
