@@ -111,7 +111,12 @@ let package = Package(
             dependencies: [
                 "GatewayServer", "GatewayMCP", "GatewayHTTP", "GatewayWebhooks", "DeliveryHistory",
                 "GatewayConfiguration", "GatewayCore",
-                "GatewayStore", "GatewayStoreSQLite", "WebSocketProtocol", "WireJSON",
+                "GatewayStore", "GatewayStoreSQLite", "WebSocketProtocol", "WireJSON", "EventStream",
+                "ModelContextProtocol",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

@@ -29,6 +29,8 @@ public struct MCPSettings: Sendable {
 
     public var servers: [Server] = [Server(name: "demo", target: .demo)]
     public var prefix = ExposedNames.Prefix.collision
+    /// Addresses that show a part of what there is.
+    public var virtualServers: [VirtualServer] = []
     public var maxSessions = 10_000
     /// How long a session without streams and calls is kept.
     public var sessionIdleTimeout = Instant.Span.seconds(1800)
@@ -39,6 +41,8 @@ public struct MCPSettings: Sendable {
     public var maxUnsentBytes = 1 << 20
     /// Calls that one session may have open.
     public var maxCalls = 100
+    /// Tasks of servers that one session is known to have.
+    public var maxTasks = 1000
     /// A call that shows no sign of life for so long is given up.
     public var callTimeout = Instant.Span.seconds(120)
     /// The longest that a call may take, whatever its progress says.

@@ -20,7 +20,10 @@ public struct ExposedNames: Sendable {
     /// - Parameters:
     ///   - servers: for each server its name and the names of its items, in the order of the configuration.
     ///   - prefix: when names carry their server's.
-    public init(_ servers: [(name: String, items: [String])], prefix: Prefix) {
+    ///   - selection: what of it is shown, and under which other names.
+    public init(
+        _ servers: [(name: String, items: [String])], prefix: Prefix, selection: VirtualServer? = nil
+    ) {
         exposed = Array(repeating: [:], count: servers.count)
         var owners: [String: Int] = [:]
         if prefix == .collision {
@@ -29,7 +32,11 @@ public struct ExposedNames: Sendable {
         for (index, server) in servers.enumerated() {
             for item in server.items {
                 let isPrefixed = prefix == .always || prefix == .collision && owners[item, default: 0] > 1
-                let name = isPrefixed ? Self.prefixed(item, with: server.name) : item
+                var name = isPrefixed ? Self.prefixed(item, with: server.name) : item
+                if let selection {
+                    guard selection.permits(name) else { continue }
+                    name = selection.rename[name] ?? name
+                }
                 guard places[name] == nil else { continue }
                 places[name] = (index, item)
                 exposed[index][item] = name

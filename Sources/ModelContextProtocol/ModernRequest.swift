@@ -91,7 +91,7 @@ public enum ModernRequest {
 
     /// The members that a result of an older server lacks, as text to be put behind its opening brace.
     public static func missingMembers(
-        _ method: RPCMethod, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer
+        _ method: RPCMethod?, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer
     ) -> [UInt8]? {
         guard let result = message.result, message.isResultObject else { return nil }
         let inner = UnsafeRawBufferPointer(rebasing: bytes[result.offset..<result.end])
@@ -145,6 +145,15 @@ extension RPCMessage {
 
 /// Text in headers: what is not plain ASCII is wrapped, `=?base64?…?=`.
 public enum HeaderText {
+    /// A text as a header has it.
+    public static func encode(_ text: String) -> String {
+        let isPlain = text.utf8.allSatisfy { (0x20...0x7E).contains($0) }
+        if isPlain, !text.hasPrefix(" "), !text.hasSuffix(" "), !text.hasPrefix("=?base64?") { return text }
+        var output: [UInt8] = []
+        Array(text.utf8).withUnsafeBytes { Base64.append($0, to: &output) }
+        return "=?base64?" + String(decoding: output, as: UTF8.self) + "?="
+    }
+
     /// The text that a header's value stands for; `nil` if it is wrapped wrongly.
     public static func decode(_ value: String) -> String? {
         guard value.hasPrefix("=?base64?"), value.hasSuffix("?="), value.utf8.count >= 11 else { return value }

@@ -50,6 +50,10 @@ public struct RPCMessage: Sendable {
     public private(set) var modernClientInfo: JSONSpan?
     /// `params.ref` of a completion: a prompt's name or the URI of a resource template.
     public private(set) var reference: JSONSpan?
+    /// `params.taskId`: a task of a server.
+    public private(set) var taskID: JSONSpan?
+    /// Whether a call asks for a task instead of a result (`params.task`).
+    public private(set) var wantsTask = false
     /// `params.level` of `logging/setLevel`.
     public private(set) var level: JSONSpan?
     /// `params.notifications` of `subscriptions/listen`.
@@ -160,6 +164,10 @@ public struct RPCMessage: Sendable {
             case "protocolVersion": Self.set(&protocolVersion, &isAmbiguous, try scanner.value())
             case "capabilities": Self.set(&capabilities, &isAmbiguous, try scanner.value())
             case "clientInfo": Self.set(&clientInfo, &isAmbiguous, try scanner.value())
+            case "taskId": Self.set(&taskID, &isAmbiguous, try scanner.value())
+            case "task":
+                wantsTask = true
+                _ = try scanner.value()
             case "level": Self.set(&level, &isAmbiguous, try scanner.value())
             case "notifications": Self.set(&notifications, &isAmbiguous, try scanner.value())
             case "ref":
@@ -240,6 +248,35 @@ public struct RPCMessage: Sendable {
         var output = ByteBuffer(bytes: bytes[..<start])
         output.writeBytes(bytes[end...])
         return output
+    }
+
+    /// The id of the task that a result tells of, if it tells of one.
+    public func createdTask(_ bytes: UnsafeRawBufferPointer) -> String? {
+        guard let result, isResultObject else { return nil }
+        let inner = UnsafeRawBufferPointer(rebasing: bytes[result.offset..<result.end])
+        var scanner = JSONScanner(inner, maxDepth: 512)
+        // The message has been checked: nothing in it can be wrong any more.
+        return try? Self.createdTask(&scanner, inner)
+    }
+
+    private static func createdTask(
+        _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer
+    ) throws(JSONError) -> String? {
+        guard try scanner.beginObject() else { return nil }
+        repeat {
+            guard text(try scanner.key(), bytes) == "task", try scanner.peek() == UInt8(ascii: "{") else {
+                _ = try scanner.value()
+                continue
+            }
+            guard try scanner.beginObject() else { return nil }
+            repeat {
+                let key = text(try scanner.key(), bytes)
+                let value = try scanner.value()
+                if key == "taskId" { return text(value, bytes) }
+            } while try scanner.nextMember()
+            return nil
+        } while try scanner.nextMember()
+        return nil
     }
 
     // MARK: - Looking at values

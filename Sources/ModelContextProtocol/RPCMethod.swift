@@ -31,6 +31,9 @@ public enum RPCMethod: String, Sendable, CaseIterable {
     case resourceUpdated = "notifications/resources/updated"
     case rootsChanged = "notifications/roots/list_changed"
 
+    /// The levels of log messages, least first.
+    public static let logLevels = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
+
     /// Whether clients of the revision 2026-07-28 and later may send it as a request.
     public var isModernRequest: Bool {
         switch self {

@@ -12,10 +12,10 @@ struct MCPGateway: AsyncParsableCommand {
             on loopback: API and try-it page on 4000, event streams on 4001, WebSockets on 4002.
             """,
         version: Version.current,
-        subcommands: [Serve.self, ShowConfiguration.self, CheckHistory.self],
+        subcommands: [Serve.self, ShowConfiguration.self, Call.self, CheckHistory.self],
         defaultSubcommand: Serve.self)
 
-    /// Runs the command that the arguments name. Exit codes are the contract's: 0 done, 1 failed, 2 usage.
+    /// Runs the command that the arguments name. Exit codes are the contract's: 0 done, 1 failed, 2 usage, 3 cannot reach the gateway.
     static func main() async {
         do {
             var command = try parseAsRoot()

@@ -20,6 +20,16 @@ extension MCPSettings {
             case .collision: .collision
             case .never: .never
             }
+        for virtual in mcp.virtualServers {
+            if let stranger = virtual.servers.first(where: { name in !servers.contains { $0.name == name } }) {
+                throw CommandFailure("mcp.virtual_servers.\(virtual.name): there is no server \(stranger)", code: 2)
+            }
+            virtualServers.append(
+                VirtualServer(
+                    name: virtual.name, servers: virtual.servers, allow: virtual.allow.map { NamePattern($0) },
+                    deny: virtual.deny.map { NamePattern($0) }, rename: virtual.rename))
+        }
+        maxTasks = mcp.maxTasks
         maxSessions = mcp.maxSessions
         sessionIdleTimeout = Instant.Span(mcp.sessionIdleTimeout)
         logMessages = mcp.logMessages

@@ -363,6 +363,9 @@ extension SettingTable {
             "mcp.prefix", \.mcp.prefix, .word,
             "When a tool is called `server__tool`; collision: where two servers have the same name"
         ),
+        Setting(
+            "mcp.virtual_servers", \.mcp.virtualServers, .virtualServers,
+            "Addresses `/mcp/servers/NAME` that show a part of what there is"),
         Setting("mcp.max_sessions", \.mcp.maxSessions, .integer(1...1_000_000), "MCP sessions at a time"),
         Setting(
             "mcp.session_idle_timeout", \.mcp.sessionIdleTimeout, .duration(.seconds(1)...(.seconds(7 * 86_400))),
@@ -375,6 +378,7 @@ extension SettingTable {
             "mcp.max_unsent_bytes", \.mcp.maxUnsentBytes, .size(1_024...(1 << 30)),
             "Bytes that may wait on one stream before it is cut"),
         Setting("mcp.max_calls", \.mcp.maxCalls, .integer(1...100_000), "Calls that one session may have open"),
+        Setting("mcp.max_tasks", \.mcp.maxTasks, .integer(1...1_000_000), "Tasks that one session is known to have"),
         Setting(
             "mcp.call_timeout", \.mcp.callTimeout, .duration(.milliseconds(100)...(.seconds(86_400))),
             "How long a call may be silent; its progress counts"),

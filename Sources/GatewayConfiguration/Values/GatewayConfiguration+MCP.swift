@@ -8,6 +8,8 @@ extension GatewayConfiguration {
         public var demo = true
         /// When a tool or prompt carries the name of its server.
         public var prefix: Prefix = .collision
+        /// Addresses that show a part of what there is.
+        public var virtualServers: [VirtualServer] = []
         /// Sessions at a time.
         public var maxSessions = 10_000
         /// How long a session without streams and calls is kept.
@@ -20,6 +22,8 @@ extension GatewayConfiguration {
         public var maxUnsentBytes = 1 << 20
         /// Calls that one session may have open.
         public var maxCalls = 100
+        /// Tasks of servers that one session is known to have.
+        public var maxTasks = 1000
         /// How long a call may be silent.
         public var callTimeout: Duration = .seconds(120)
         /// The longest that a call may take.
@@ -45,6 +49,32 @@ extension GatewayConfiguration {
 
         /// The defaults.
         public init() {}
+    }
+
+    /// Some of the servers, and of what they have, under an address of its own.
+    public struct VirtualServer: Sendable, Equatable {
+        /// What stands behind `/mcp/servers/`.
+        public var name: String
+        /// The servers that it shows; all of them if there are none.
+        public var servers: [String]
+        /// Patterns of the names and URIs that it shows; everything if there are none.
+        public var allow: [String]
+        /// Patterns of what it does not show.
+        public var deny: [String]
+        /// Other names for tools and prompts.
+        public var rename: [String: String]
+
+        /// A virtual server.
+        public init(
+            name: String, servers: [String] = [], allow: [String] = [], deny: [String] = [],
+            rename: [String: String] = [:]
+        ) {
+            self.name = name
+            self.servers = servers
+            self.allow = allow
+            self.deny = deny
+            self.rename = rename
+        }
     }
 
     /// A server behind the gateway, as desktop MCP clients write it.

@@ -31,7 +31,8 @@ public final class MCPDirectory: EndpointProvider {
     }
 
     public func serves(path: String, on service: GatewaySettings.Service) -> Bool {
-        service == .http && (path == "/mcp" || path == "/sse" || path == MCPHub.messagesPath)
+        service == .http
+            && (path == "/mcp" || path == "/sse" || path == MCPHub.messagesPath || path.hasPrefix(MCPHub.serversPath))
     }
 
     public func subprotocol(path: String, on service: GatewaySettings.Service) -> String? {

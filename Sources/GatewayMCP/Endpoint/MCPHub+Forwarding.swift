@@ -5,12 +5,15 @@ import WireJSON
 
 /// A client's request that one server is to answer.
 struct Forwarding {
-    let method: RPCMethod
+    /// What is asked; `nil` if the gateway does not know it.
+    let method: RPCMethod?
     let id: [UInt8]
     let progressToken: [UInt8]?
     let reply: ReplyStream
-    /// The session in which a server is asked.
-    let session: (UpstreamServer) -> UpstreamSession
+    /// In whose sessions servers are asked.
+    let client: ClientSession
+    /// What the client is shown.
+    let view: ServerView
     /// Whether the client speaks a revision without sessions.
     var isModern = false
 }
@@ -18,17 +21,17 @@ struct Forwarding {
 extension MCPHub {
     /// Sends a request to the server that it is for. Names that nobody has told yet are asked for first.
     func forward(_ request: Forwarding, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer) {
-        guard let place = message.routingName(request.method) else {
+        guard let method = request.method, let place = message.routingName(method) else {
             return refuse(request, .invalidParams("it is not said what is meant"))
         }
         let name = RPCMessage.text(place, bytes)
-        if let destination = destination(request.method, name) {
+        if let destination = destination(method, name, request.view) {
             return send(request, message, bytes, place, to: destination)
         }
         let copy = ByteBuffer(bytes: bytes)
-        learn(lists(for: request.method), request.session) { [unowned self] in
-            guard let destination = destination(request.method, name) else {
-                let error = unknown(request.method, name)
+        learn(lists(for: method), request) { [unowned self] in
+            guard let destination = destination(method, name, request.view) else {
+                let error = unknown(method, name)
                 // The newer revisions have no code of its own for a resource that is not there.
                 return refuse(
                     request, request.isModern ? RPCError(-32602, error.message, data: error.data) : error)
@@ -40,11 +43,14 @@ extension MCPHub {
         }
     }
 
-    private func destination(_ method: RPCMethod, _ name: String) -> (server: Int, name: String)? {
-        switch method {
-        case .callTool: catalogue.tools.place(of: name)
-        case .getPrompt: catalogue.prompts.place(of: name)
-        case .complete: catalogue.prompts.place(of: name) ?? catalogue.server(ofTemplate: name).map { ($0, name) }
+    private func destination(
+        _ method: RPCMethod, _ name: String, _ view: ServerView
+    ) -> (server: Int, name: String)? {
+        let catalogue = view.catalogue
+        return switch method {
+        case .callTool: catalogue.place(of: name, .tools)
+        case .getPrompt: catalogue.place(of: name, .prompts)
+        case .complete: catalogue.place(of: name, .prompts) ?? catalogue.server(ofTemplate: name).map { ($0, name) }
         default: catalogue.server(ofResource: name).map { ($0, name) }
         }
     }
@@ -75,17 +81,52 @@ extension MCPHub {
 
     /// Asks for lists one after the other.
     private func learn(
-        _ kinds: [ListKind], _ session: @escaping (UpstreamServer) -> UpstreamSession, then: @escaping () -> Void
+        _ kinds: [ListKind], _ request: Forwarding, then: @escaping () -> Void
     ) {
         guard let kind = kinds.first else { return then() }
-        ListAssembly(kind, hub: self, session: session) { [unowned self] _ in
-            learn(Array(kinds.dropFirst()), session, then: then)
+        ListAssembly(kind, of: servers(of: request.view), hub: self, session: request.client.upstream) {
+            [unowned self] _ in learn(Array(kinds.dropFirst()), request, then: then)
         }.start()
     }
 
+    // MARK: - What the gateway does not know
+
+    /// Passes on a request whose method is not known here: to the server of the task, the tool, the prompt or the resource
+    /// that it names; otherwise to one server after the other until one knows the method.
+    func forwardUnknown(_ request: Forwarding, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer) {
+        let catalogue = request.view.catalogue
+        var servers = servers(of: request.view)
+        if let place = message.taskID, let owner = request.client.owner(ofTask: RPCMessage.text(place, bytes)) {
+            servers = servers.filter { $0.index == owner }
+        } else if let place = message.name {
+            let name = RPCMessage.text(place, bytes)
+            if let known = catalogue.place(of: name, .tools) ?? catalogue.place(of: name, .prompts) {
+                return send(request, message, bytes, place, to: known)
+            }
+        } else if let place = message.uri, let owner = catalogue.server(ofResource: RPCMessage.text(place, bytes)) {
+            servers = servers.filter { $0.index == owner }
+        }
+        let method = message.methodName.map { RPCMessage.text($0, bytes) } ?? ""
+        send(request, ByteBuffer(bytes: bytes), method, toOneOf: servers[...])
+    }
+
     private func send(
-        _ request: Forwarding, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ place: JSONSpan,
-        to destination: (server: Int, name: String)
+        _ request: Forwarding, _ message: ByteBuffer, _ method: String, toOneOf servers: ArraySlice<UpstreamServer>
+    ) {
+        guard let server = servers.first else { return refuse(request, .methodNotFound(method)) }
+        message.withUnsafeReadableBytes { bytes in
+            guard let parsed = try? RPCMessage(bytes, maxDepth: settings.maxJSONDepth) else { return }
+            send(request, parsed, bytes, nil, to: (server.index, "")) { [unowned self] in
+                send(request, message, method, toOneOf: servers.dropFirst())
+            }
+        }
+    }
+
+    // MARK: - Sending
+
+    private func send(
+        _ request: Forwarding, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ place: JSONSpan?,
+        to destination: (server: Int, name: String), orElse next: (() -> Void)? = nil
     ) {
         let server = servers[destination.server]
         let number = nextNumber()
@@ -97,13 +138,15 @@ extension MCPHub {
         } else {
             splice.replace(message.progressToken, with: number)
         }
-        if request.method == .callTool || request.method == .getPrompt || request.method == .complete {
+        // A URI stays what it is.
+        if let place, place.offset != message.uri?.offset {
             let name = JSONText.quoted(destination.name)
             if !bytes[place.offset..<place.end].elementsEqual(name) { splice.replace(place, with: name) }
         }
         let isRepeatable: Bool =
             switch request.method {
             case .callTool: server.lists[.tools]?.repeatable.contains(destination.name) ?? false
+            case nil: false
             default: true
             }
         let call = Call(
@@ -112,6 +155,10 @@ extension MCPHub {
             progressToken: request.progressToken, isRepeatable: isRepeatable, now: now,
             deadline: now + settings.maxCallTime)
         call.isModern = request.isModern
+        call.onMethodNotFound = next
+        if message.wantsTask {
+            call.onTask = { [weak client = request.client] in client?.remember(task: $0, of: destination.server) }
+        }
         if request.isModern {
             // To leave is to cancel.
             request.reply.onAbandoned = { [weak call] in
@@ -121,7 +168,7 @@ extension MCPHub {
                 call.session?.cancel(call, notice: ByteBuffer(string: notice))
             }
         }
-        request.session(server).submit(call)
+        request.client.upstream(server).submit(call)
     }
 }
 

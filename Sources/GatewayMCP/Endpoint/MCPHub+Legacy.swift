@@ -103,10 +103,11 @@ extension MCPHub {
         _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ id: [UInt8], _ request: EndpointRequest,
         _ exchange: Exchange
     ) {
+        guard let view = view(of: request, exchange) else { return }
         let session: ClientSession
         do throws(RPCError) {
             session = try beginSession(
-                message, bytes, id: nil, authorization: request.head.headers.first(name: "authorization"))
+                message, bytes, id: nil, view: view, authorization: request.head.headers.first(name: "authorization"))
         } catch {
             return exchange.respond(.rpc(error.code == -32603 ? .serviceUnavailable : .ok, error, id: id))
         }
@@ -122,7 +123,7 @@ extension MCPHub {
     /// Begins the session that `initialize` asks for.
     /// - Parameter id: what it is to be called; `nil` for a new name.
     func beginSession(
-        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, id: String?, authorization: String?
+        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, id: String?, view: ServerView, authorization: String?
     ) throws(RPCError) -> ClientSession {
         guard let place = message.protocolVersion else { throw .invalidParams("protocolVersion is missing") }
         guard directory.sessionBegins() else { throw .internalError("too many sessions (mcp.max_sessions)") }
@@ -131,7 +132,7 @@ extension MCPHub {
             return [UInt8](bytes[span.offset..<span.end]).map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 }
         }
         let session = ClientSession(
-            id: id ?? newSessionID(), hub: self, version: .negotiated(RPCMessage.text(place, bytes)),
+            id: id ?? newSessionID(), hub: self, view: view, version: .negotiated(RPCMessage.text(place, bytes)),
             capabilities: text(message.capabilities), clientInfo: text(message.clientInfo),
             authorization: authorization)
         sessions[session.id] = session
@@ -154,9 +155,12 @@ extension MCPHub {
         _ reply: ReplyStream
     ) {
         func respond(_ bytes: [UInt8]) { reply.respond(ByteBuffer(bytes: bytes), to: id) }
-        guard let method = message.method, method.isLegacyRequest else {
-            let name = message.methodName.map { RPCMessage.text($0, bytes) } ?? ""
-            return respond(RPCError.methodNotFound(name).response(id: id))
+        let token = message.progressToken.map { [UInt8](bytes[$0.offset..<$0.end]) }
+        let request = Forwarding(
+            method: message.method, id: id, progressToken: token, reply: reply, client: session, view: session.view)
+        guard let method = message.method else { return forwardUnknown(request, message, bytes) }
+        guard method.isLegacyRequest else {
+            return respond(RPCError.methodNotFound(method.rawValue).response(id: id))
         }
         switch method {
         case .ping: respond(RPCAnswer.empty(id: id))
@@ -166,6 +170,9 @@ extension MCPHub {
             guard let place = message.level else {
                 return respond(RPCError.invalidParams("level is missing").response(id: id))
             }
+            guard RPCMethod.logLevels.contains(RPCMessage.text(place, bytes)) else {
+                return respond(RPCError.invalidParams("there is no such level").response(id: id))
+            }
             session.setLevel([UInt8](bytes[place.offset..<place.end]))
             respond(RPCAnswer.empty(id: id))
         case .listTools, .listPrompts, .listResources, .listResourceTemplates:
@@ -174,14 +181,11 @@ extension MCPHub {
                 // The gateway never gives one: its lists are whole.
                 return respond(RPCError.invalidParams("unknown cursor").response(id: id))
             }
-            ListAssembly(kind, hub: self, session: session.upstream) { [unowned self] _ in
-                respond(RPCAnswer.result(catalogue.result(kind, servers, modern: nil), id: id))
+            let view = session.view
+            ListAssembly(kind, of: servers(of: view), hub: self, session: session.upstream) { _ in
+                respond(RPCAnswer.result(view.catalogue.result(kind, modern: nil), id: id))
             }.start()
-        default:
-            let token = message.progressToken.map { [UInt8](bytes[$0.offset..<$0.end]) }
-            forward(
-                Forwarding(method: method, id: id, progressToken: token, reply: reply, session: session.upstream),
-                message, bytes)
+        default: forward(request, message, bytes)
         }
     }
 }

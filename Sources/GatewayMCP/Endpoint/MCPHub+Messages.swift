@@ -10,8 +10,9 @@ extension MCPHub {
     func open(_ pipe: MessagePipe, _ request: MessagePipeRequest) {
         readClock()
         guard !isDraining else { return pipe.close(1012, "the gateway is shutting down") }
+        guard let view = view(request.server) else { return pipe.close(1008, "there is no such server") }
         let conversation = Conversation(
-            ClientLink(pipe, hub: self), hub: self, authorization: request.authorization)
+            ClientLink(pipe, hub: self), hub: self, view: view, authorization: request.authorization)
         pipe.owner = PipeConversation(conversation)
     }
 
@@ -26,10 +27,11 @@ extension MCPHub {
         guard MediaTypes.accepts("text/event-stream", request.head.headers) else {
             return exchange.respond(.rpc(.notAcceptable, .invalidRequest("the client must accept text/event-stream")))
         }
+        guard let view = view(of: request, exchange) else { return }
         let id = newSessionID()
         exchange.beginStream(ReplyStream.streamHeaders([:]))
         let conversation = Conversation(
-            ClientLink(exchange, hub: self), hub: self,
+            ClientLink(exchange, hub: self), hub: self, view: view,
             authorization: request.head.headers.first(name: "authorization"), sessionID: id)
         let stream = EventStreamConversation(conversation, id: id)
         conversations[id] = stream

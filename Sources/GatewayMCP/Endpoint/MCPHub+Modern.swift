@@ -24,23 +24,23 @@ extension MCPHub {
             {
                 return exchange.respond(.rpc(.badRequest, problem, id: id))
             }
+            guard let view = view(of: request, exchange) else { return }
             let reply = ReplyStream(number: 0, hub: self, session: nil, exchange: exchange, open: [id])
-            answerModern(message, bytes, id, headers.first(name: "authorization"), reply)
+            answerModern(message, bytes, id, headers.first(name: "authorization"), view, reply)
         }
     }
 
     /// Answers a request that has been found to be as it should be.
     func answerModern(
         _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ id: [UInt8], _ authorization: String?,
-        _ reply: ReplyStream
+        _ view: ServerView, _ reply: ReplyStream
     ) {
         func refuse(_ error: RPCError, _ status: HTTPResponseStatus) {
             reply.respond(ByteBuffer(bytes: error.response(id: id)), to: id, status: status)
         }
         replies[ObjectIdentifier(reply)] = reply
-        guard let method = message.method, method.isModernRequest else {
-            return refuse(.methodNotFound(message.methodName.map { RPCMessage.text($0, bytes) } ?? ""), .notFound)
-        }
+        let method = message.method
+        if let method, !method.isModernRequest { return refuse(.methodNotFound(method.rawValue), .notFound) }
         if method == .discover {
             let body = RPCAnswer.result(RPCAnswer.discover(server: settings.version), id: id)
             return reply.respond(ByteBuffer(bytes: body), to: id)
@@ -53,20 +53,18 @@ extension MCPHub {
         }
         session.touch()
         if let kind = ListKind(method) {
-            ListAssembly(kind, hub: self, session: session.upstream) { [unowned self] list in
-                let result = catalogue.result(
-                    kind, servers, modern: (timeToLive: list.timeToLive ?? 0, isPublic: false))
+            ListAssembly(kind, of: servers(of: view), hub: self, session: session.upstream) { list in
+                let result = view.catalogue.result(
+                    kind, modern: (timeToLive: list.timeToLive ?? 0, isPublic: false))
                 reply.respond(ByteBuffer(bytes: RPCAnswer.result(result, id: id)), to: id)
             }.start()
         } else if method == .listen {
             listen(message, bytes, id, reply)
         } else {
             let token = message.progressToken.map { [UInt8](bytes[$0.offset..<$0.end]) }
-            forward(
-                Forwarding(
-                    method: method, id: id, progressToken: token, reply: reply, session: session.upstream,
-                    isModern: true),
-                message, bytes)
+            let request = Forwarding(
+                method: method, id: id, progressToken: token, reply: reply, client: session, view: view, isModern: true)
+            if method == nil { forwardUnknown(request, message, bytes) } else { forward(request, message, bytes) }
         }
     }
 
@@ -77,7 +75,8 @@ extension MCPHub {
         if let session = sessions[key] { return session }
         guard directory.sessionBegins() else { return nil }
         let session = ClientSession(
-            id: key, hub: self, version: .latestWithHandshake, capabilities: Array("{}".utf8), clientInfo: ownInfo,
+            id: key, hub: self, view: everything, version: .latestWithHandshake, capabilities: Array("{}".utf8),
+            clientInfo: ownInfo,
             authorization: authorization, isPrincipal: true)
         sessions[key] = session
         return session

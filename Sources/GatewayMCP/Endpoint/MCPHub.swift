@@ -24,7 +24,9 @@ final class MCPHub: LoopEndpoint {
     /// Who knows the hubs of the other event loops.
     let directory: MCPDirectory
     private(set) var servers: [UpstreamServer] = []
-    private(set) var catalogue = Catalogue([], prefix: .never)
+    /// What `/mcp` shows, and what the addresses of single servers and virtual servers do.
+    let everything = ServerView(nil)
+    var views: [String: ServerView] = [:]
     var sessions: [String: ClientSession] = [:]
     /// Replies that belong to no session, and those among them that wait for news.
     var replies: [ObjectIdentifier: ReplyStream] = [:]
@@ -54,7 +56,7 @@ final class MCPHub: LoopEndpoint {
         }
         readClock()
         servers = settings.servers.enumerated().map { UpstreamServer(index: $0, settings: $1, hub: self) }
-        catalogue = Catalogue(servers, prefix: settings.prefix)
+        refreshViews()
         let hub = NIOLoopBound(self, eventLoop: eventLoop)
         ticker = eventLoop.scheduleRepeatedTask(initialDelay: .milliseconds(250), delay: .milliseconds(250)) { _ in
             hub.value.tend()
@@ -116,7 +118,7 @@ final class MCPHub: LoopEndpoint {
 
     /// A server has told a list that differs from the one before.
     func listsChanged(_ kind: ListKind) {
-        catalogue = Catalogue(servers, prefix: settings.prefix)
+        refreshViews()
     }
 
     /// A server says that one of its lists has changed: its clients are told, once for several that come together.
@@ -132,7 +134,9 @@ final class MCPHub: LoopEndpoint {
             eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(100)) { [unowned self] in
                 readClock()
                 changed.remove(method)
-                for session in sessions.values { session.announce(Self.notification(method)) }
+                for session in sessions.values where session.view.shows(server) {
+                    session.announce(Self.notification(method))
+                }
                 tellListeners(method)
             }
             return
@@ -150,6 +154,19 @@ final class MCPHub: LoopEndpoint {
     }
 
     // MARK: - HTTP
+
+    /// Before the name of a virtual server.
+    static let serversPath = "/mcp/servers/"
+
+    /// What the address of a request shows; if there is no such address the request is answered.
+    func view(of request: EndpointRequest, _ exchange: Exchange) -> ServerView? {
+        let name: String? =
+            request.path.hasPrefix(Self.serversPath)
+            ? String(request.path.dropFirst(Self.serversPath.count)) : request.query("server")
+        if let view = view(name) { return view }
+        exchange.respond(.rpc(.notFound, .invalidRequest("there is no server \(name ?? "")")))
+        return nil
+    }
 
     func handle(_ request: EndpointRequest, _ exchange: Exchange) {
         readClock()
@@ -189,8 +206,9 @@ final class MCPHub: LoopEndpoint {
             exchange.respond(.rpc(.badRequest, .invalidRequest("unknown MCP-Protocol-Version")))
             return nil
         }
+        guard let view = view(of: request, exchange) else { return nil }
         // One answer for all that is not this client's: whoever guesses learns nothing.
-        guard let session = sessions[id], !session.isPrincipal,
+        guard let session = sessions[id], !session.isPrincipal, session.view === view,
             session.authorization == headers.first(name: "authorization")
         else {
             exchange.respond(.rpc(.notFound, .invalidRequest("Session not found")))

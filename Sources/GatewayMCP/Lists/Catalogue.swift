@@ -5,18 +5,27 @@ import WireJSON
 struct Catalogue {
     private(set) var tools = ExposedNames([], prefix: .never)
     private(set) var prompts = ExposedNames([], prefix: .never)
+    private let servers: [UpstreamServer]
+    private let selection: VirtualServer?
     private var resources: [String: Int] = [:]
     private var templates: [(template: String, prefix: Substring, server: Int)] = []
 
     /// Puts together what the servers have told so far.
-    init(_ servers: [UpstreamServer], prefix: ExposedNames.Prefix) {
-        tools = ExposedNames(servers.map { ($0.name, $0.lists[.tools]?.names ?? []) }, prefix: prefix)
-        prompts = ExposedNames(servers.map { ($0.name, $0.lists[.prompts]?.names ?? []) }, prefix: prefix)
+    init(_ servers: [UpstreamServer], prefix: ExposedNames.Prefix, selection: VirtualServer?) {
+        self.servers = servers
+        self.selection = selection
+        tools = ExposedNames(
+            servers.map { ($0.name, $0.lists[.tools]?.names ?? []) }, prefix: prefix, selection: selection)
+        prompts = ExposedNames(
+            servers.map { ($0.name, $0.lists[.prompts]?.names ?? []) }, prefix: prefix, selection: selection)
         for server in servers.reversed() {
-            for uri in server.lists[.resources]?.names ?? [] { resources[uri] = server.index }
+            for uri in server.lists[.resources]?.names ?? [] where selection?.permits(uri) ?? true {
+                resources[uri] = server.index
+            }
         }
         for server in servers {
-            for template in server.lists[.resourceTemplates]?.names ?? [] {
+            for template in server.lists[.resourceTemplates]?.names ?? []
+            where selection?.permits(template) ?? true {
                 templates.append((template, template.prefix { $0 != "{" }, server.index))
             }
         }
@@ -25,6 +34,7 @@ struct Catalogue {
     /// Whose resource a URI is: by its own name, else by the template whose beginning fits best.
     func server(ofResource uri: String) -> Int? {
         if let server = resources[uri] { return server }
+        if let selection, selection.denies(uri) { return nil }
         let fitting = templates.filter { uri.hasPrefix($0.prefix) }
         return fitting.max { $0.prefix.utf8.count < $1.prefix.utf8.count }?.server
     }
@@ -34,7 +44,13 @@ struct Catalogue {
         templates.first { $0.template == template }?.server ?? resources[template]
     }
 
-    func names(_ kind: ListKind) -> ExposedNames? {
+    /// Whose tool or prompt it is, and what that server calls it.
+    func place(of name: String, _ kind: ListKind) -> (server: Int, name: String)? {
+        guard let place = names(kind)?.place(of: name) else { return nil }
+        return (servers[place.server].index, place.name)
+    }
+
+    private func names(_ kind: ListKind) -> ExposedNames? {
         switch kind {
         case .tools: tools
         case .prompts: prompts
@@ -43,15 +59,15 @@ struct Catalogue {
     }
 
     /// The `result` of a list, with the bytes of the servers and the names of the gateway.
-    func result(_ kind: ListKind, _ servers: [UpstreamServer], modern: (timeToLive: Int, isPublic: Bool)?) -> [UInt8] {
+    func result(_ kind: ListKind, modern: (timeToLive: Int, isPublic: Bool)?) -> [UInt8] {
         var output: [UInt8] = Array("{\"\(kind.member)\":[".utf8)
         var isFirst = true
         var seen: Set<String> = []
-        for server in servers {
+        for (position, server) in servers.enumerated() {
             guard let list = server.lists[kind] else { continue }
             for (name, item) in zip(list.names, list.items) {
                 if let names = names(kind) {
-                    guard let exposed = names.name(of: name, server: server.index), seen.insert(exposed).inserted
+                    guard let exposed = names.name(of: name, server: position), seen.insert(exposed).inserted
                     else { continue }
                     if !isFirst { output.append(UInt8(ascii: ",")) }
                     if exposed == name {
@@ -62,7 +78,7 @@ struct Catalogue {
                         output.append(contentsOf: item.text[item.name.end...])
                     }
                 } else {
-                    guard seen.insert(name).inserted else { continue }
+                    guard selection?.permits(name) ?? true, seen.insert(name).inserted else { continue }
                     if !isFirst { output.append(UInt8(ascii: ",")) }
                     output.append(contentsOf: item.text)
                 }

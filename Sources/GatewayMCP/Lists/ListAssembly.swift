@@ -27,17 +27,19 @@ final class ListAssembly {
     }
 
     /// - Parameters:
+    ///   - servers: who is asked.
     ///   - session: the session in which a server is asked.
     ///   - finished: called once, with everything in place in `hub`.
     init(
-        _ kind: ListKind, hub: MCPHub, session: @escaping (UpstreamServer) -> UpstreamSession,
+        _ kind: ListKind, of servers: [UpstreamServer], hub: MCPHub,
+        session: @escaping (UpstreamServer) -> UpstreamSession,
         finished: @escaping (ListAssembly) -> Void
     ) {
         self.kind = kind
         self.hub = hub
         self.session = session
         self.finished = finished
-        parts = hub.servers.map { Part(server: $0) }
+        parts = servers.map { Part(server: $0) }
         open = parts.count
     }
 

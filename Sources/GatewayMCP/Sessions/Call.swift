@@ -21,7 +21,8 @@ final class Call {
     /// What the server knows the request by; also its progress token. No two calls of an event loop share it.
     let number: Int
     let origin: Origin
-    let method: RPCMethod
+    /// What is asked; `nil` if the gateway does not know it.
+    let method: RPCMethod?
     /// Name or URI, as the server calls it; for the headers of 2026-07-28.
     let name: String?
     /// The message as the server gets it.
@@ -32,6 +33,10 @@ final class Call {
     let isRepeatable: Bool
     /// Whether the client speaks a revision without sessions: its answers have members that older servers do not know.
     var isModern = false
+    /// Called instead of answering when the server does not know the method.
+    var onMethodNotFound: (() -> Void)?
+    /// Called with the task that comes instead of a result.
+    var onTask: ((String) -> Void)?
     var attempts = 0
     /// When it began, and when it last showed a sign of life.
     let startedAt: Instant
@@ -43,7 +48,7 @@ final class Call {
     weak var session: UpstreamSession?
 
     init(
-        number: Int, origin: Origin, method: RPCMethod, name: String? = nil, message: ByteBuffer,
+        number: Int, origin: Origin, method: RPCMethod?, name: String? = nil, message: ByteBuffer,
         progressToken: [UInt8]? = nil, isRepeatable: Bool, now: Instant, deadline: Instant
     ) {
         self.number = number
@@ -73,6 +78,8 @@ final class Call {
         case .client(let reply, let id):
             switch outcome {
             case .answered(let message, let bytes):
+                if let onMethodNotFound, message.errorCode(bytes) == -32601 { return onMethodNotFound() }
+                if let onTask, let task = message.createdTask(bytes) { onTask(task) }
                 var splice = Splice()
                 if let place = message.id {
                     splice.replace(place, with: id)
@@ -93,6 +100,7 @@ final class Call {
                     let error = RPCError.internalError("the server could not read the request")
                     reply.respond(ByteBuffer(bytes: error.response(id: id)), to: id)
                 }
+            case .failed where onMethodNotFound != nil: onMethodNotFound?()
             case .failed(let error): reply.respond(ByteBuffer(bytes: error.response(id: id)), to: id)
             }
         }

@@ -1,3 +1,4 @@
+import DequeModule
 import GatewayCore
 import GatewayServer
 import ModelContextProtocol
@@ -10,6 +11,8 @@ import WireJSON
 final class ClientSession {
     let id: String
     unowned let hub: MCPHub
+    /// What the address that it began at shows.
+    let view: ServerView
     let version: ProtocolVersion
     /// JSON text of what the client can do and what it is; servers are told the same.
     let capabilities: [UInt8]
@@ -35,6 +38,9 @@ final class ClientSession {
     /// Requests of servers that the client has not answered yet, by the id that it knows them by.
     private var questions: [Int: Question] = [:]
     private var nextQuestion = 1
+    /// Tasks that calls have made, with their servers, oldest first.
+    private var taskOwners: [String: Int] = [:]
+    private var taskOrder = Deque<String>()
     /// Announcements that wait a moment for others of their kind.
     private var changed: Set<RPCMethod> = []
 
@@ -45,12 +51,13 @@ final class ClientSession {
     }
 
     init(
-        id: String, hub: MCPHub, version: ProtocolVersion, capabilities: [UInt8], clientInfo: [UInt8],
+        id: String, hub: MCPHub, view: ServerView, version: ProtocolVersion, capabilities: [UInt8], clientInfo: [UInt8],
         authorization: String?, isPrincipal: Bool = false
     ) {
         self.isPrincipal = isPrincipal
         self.id = id
         self.hub = hub
+        self.view = view
         self.version = version
         self.capabilities = capabilities
         self.clientInfo = clientInfo
@@ -288,6 +295,16 @@ final class ClientSession {
         upstreams[server.index] = session
         return session
     }
+
+    /// Notes whose task it is, so that requests about it go there.
+    func remember(task id: String, of server: Int) {
+        guard taskOwners.updateValue(server, forKey: id) == nil else { return }
+        taskOrder.append(id)
+        if taskOrder.count > hub.settings.maxTasks, let oldest = taskOrder.popFirst() { taskOwners[oldest] = nil }
+    }
+
+    /// Whose task it is.
+    func owner(ofTask id: String) -> Int? { taskOwners[id] }
 
     var openCalls: Int { streams.values.reduce(0) { $0 + $1.open.count } }
 

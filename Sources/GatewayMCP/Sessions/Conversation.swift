@@ -9,6 +9,8 @@ import WireJSON
 final class Conversation {
     unowned let hub: MCPHub
     let link: ClientLink
+    /// What its address shows.
+    private let view: ServerView
     let authorization: String?
     /// The id that its session is to have; `nil` if that is made when it begins.
     private let sessionID: String?
@@ -16,8 +18,9 @@ final class Conversation {
     /// Answers to requests without a session that are still to come.
     private var replies: [ObjectIdentifier: ReplyStream] = [:]
 
-    init(_ link: ClientLink, hub: MCPHub, authorization: String?, sessionID: String? = nil) {
+    init(_ link: ClientLink, hub: MCPHub, view: ServerView, authorization: String?, sessionID: String? = nil) {
         self.link = link
+        self.view = view
         self.hub = hub
         self.authorization = authorization
         self.sessionID = sessionID
@@ -74,7 +77,8 @@ final class Conversation {
     private func begin(_ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ id: [UInt8], _ token: Int) {
         let session: ClientSession
         do throws(RPCError) {
-            session = try hub.beginSession(message, bytes, id: sessionID, authorization: authorization)
+            session = try hub.beginSession(
+                message, bytes, id: sessionID, view: view, authorization: authorization)
         } catch { return send(error, to: id, token) }
         answer(session, id, token)
     }
@@ -90,7 +94,9 @@ final class Conversation {
             return pipe.move(to: other.eventLoop) { pipe in
                 let hub = other.value
                 hub.readClock()
-                let conversation = Conversation(ClientLink(pipe, hub: hub), hub: hub, authorization: authorization)
+                // A session keeps what it was shown, whatever the new address is.
+                let conversation = Conversation(
+                    ClientLink(pipe, hub: hub), hub: hub, view: hub.everything, authorization: authorization)
                 pipe.owner = PipeConversation(conversation)
                 copy.withUnsafeReadableBytes { conversation.receive($0, token: token) }
             }
@@ -129,7 +135,7 @@ final class Conversation {
         let reply = ReplyStream(hub: hub, session: nil, link: link, token: token, id: id)
         replies[ObjectIdentifier(reply)] = reply
         reply.onEnded = { [weak self, unowned reply] in self?.replies[ObjectIdentifier(reply)] = nil }
-        hub.answerModern(message, bytes, id, authorization, reply)
+        hub.answerModern(message, bytes, id, authorization, view, reply)
     }
 
     /// A request without a session is cancelled by a message here: the connection has others.

@@ -34,7 +34,8 @@ final class MessageSocketEngine: SocketEngine {
     }
 
     override func writeWaiting(isStalled: Bool) {
-        guard let end else { return }
+        // A client that has said goodbye reads no more: what waits is kept for its next connection.
+        guard let end, verdict == .open else { return }
         if !isStalled {
             for entry in end.take() {
                 if let message = entry.message { message.withUnsafeReadableBytes { write($0) } }

@@ -54,7 +54,7 @@ extension PhoenixEngine {
     private static let messagePath = "/mcp/socket"
 
     func writeMessages(isStalled: Bool) {
-        guard let channel = messageChannel else { return }
+        guard let channel = messageChannel, verdict == .open else { return }
         if !isStalled {
             for entry in channel.end.take() {
                 let address = channel.take(entry.token)

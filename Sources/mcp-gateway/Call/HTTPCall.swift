@@ -1,0 +1,191 @@
+import EventStream
+import ModelContextProtocol
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+import WireJSON
+
+/// Where a gateway is.
+struct HTTPAddress: Sendable {
+    let isSecure: Bool
+    let host: String
+    let port: Int
+    /// The host as the header has it.
+    let authority: String
+    var path: String
+
+    init?(_ url: String) {
+        guard let start = url.firstRange(of: "://") else { return nil }
+        switch url[..<start.lowerBound].lowercased() {
+        case "http": isSecure = false
+        case "https": isSecure = true
+        default: return nil
+        }
+        let rest = url[start.upperBound...]
+        let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
+        authority = String(rest[..<end])
+        path = end < rest.endIndex ? String(rest[end...]) : "/mcp"
+        var name = Substring(authority)
+        var number: Substring?
+        if name.hasPrefix("["), let close = name.firstIndex(of: "]") {
+            let behind = name[name.index(after: close)...]
+            if !behind.isEmpty {
+                guard behind.hasPrefix(":") else { return nil }
+                number = behind.dropFirst()
+            }
+            name = name[name.index(after: name.startIndex)..<close]
+        } else if let colon = name.lastIndex(of: ":") {
+            number = name[name.index(after: colon)...]
+            name = name[..<colon]
+        }
+        guard !name.isEmpty, let port = number.map({ Int($0) }) ?? (isSecure ? 443 : 80), (1...65_535).contains(port)
+        else { return nil }
+        host = String(name)
+        self.port = port
+        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+    }
+}
+
+/// One POST of an MCP message, and the answer to it.
+enum HTTPCall {
+    /// Sends a message and waits for its answer; progress on the way is told in words.
+    static func post(
+        _ body: [UInt8], to address: HTTPAddress, fields: [(String, String)], timeout: Int,
+        progress: (String) -> Void
+    ) async throws -> [UInt8] {
+        let (parts, continuation) = AsyncThrowingStream<HTTPClientResponsePart, any Error>.makeStream()
+        let group = MultiThreadedEventLoopGroup.singleton
+        let tls = address.isSecure ? try NIOSSLContext(configuration: .makeClientConfiguration()) : nil
+        let channel: any Channel
+        do {
+            channel = try await ClientBootstrap(group: group).connectTimeout(.seconds(10)).channelInitializer {
+                channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    if let tls {
+                        // An address has no name to be asked for (RFC 6066 §3).
+                        let isAddress = (try? SocketAddress(ipAddress: address.host, port: 0)) != nil
+                        try pipeline.addHandler(
+                            NIOSSLClientHandler(context: tls, serverHostname: isAddress ? nil : address.host))
+                    }
+                    try pipeline.addHTTPClientHandlers()
+                    try pipeline.addHandler(AnswerReader(continuation))
+                }
+            }.connect(host: address.host, port: address.port).get()
+        } catch {
+            throw CommandFailure("no gateway at \(address.authority): \(error)", code: 3)
+        }
+        let late = channel.eventLoop.scheduleTask(in: .seconds(Int64(timeout))) {
+            continuation.finish(throwing: CommandFailure("no answer within \(timeout) s", code: 1))
+        }
+        defer {
+            late.cancel()
+            channel.close(promise: nil)
+        }
+        var head = HTTPRequestHead(version: .http1_1, method: .POST, uri: address.path)
+        head.headers = ["host": address.authority, "content-length": "\(body.count)", "connection": "close"]
+        for (name, value) in fields { head.headers.replaceOrAdd(name: name, value: value) }
+        channel.write(HTTPClientRequestPart.head(head), promise: nil)
+        channel.write(HTTPClientRequestPart.body(.byteBuffer(ByteBuffer(bytes: body))), promise: nil)
+        channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
+        do {
+            return try await read(parts, progress)
+        } catch let failure as CommandFailure {
+            throw failure
+        } catch {
+            throw CommandFailure("\(address.authority): \(error)", code: 3)
+        }
+    }
+
+    private static func read(
+        _ parts: AsyncThrowingStream<HTTPClientResponsePart, any Error>, _ progress: (String) -> Void
+    ) async throws -> [UInt8] {
+        var status = HTTPResponseStatus.ok
+        var events: EventStreamParser?
+        var body: [UInt8] = []
+        for try await part in parts {
+            switch part {
+            case .head(let head):
+                status = head.status
+                let type = head.headers.first(name: "content-type")?.lowercased() ?? ""
+                if type.hasPrefix("text/event-stream") { events = EventStreamParser() }
+            case .body(let bytes):
+                guard events != nil else {
+                    body.append(contentsOf: bytes.readableBytesView)
+                    continue
+                }
+                for event in events?.append(bytes.readableBytesView) ?? [] where !event.data.isEmpty {
+                    let message = Array(event.data.utf8)
+                    if isAnswer(message) { return message }
+                    if let text = progressText(message) { progress(text) }
+                }
+            case .end: break
+            }
+        }
+        guard !body.isEmpty, isAnswer(body) else {
+            let text = String(decoding: body.prefix(300), as: UTF8.self)
+            throw CommandFailure("the gateway answered \(status.code)\(text.isEmpty ? "" : ": \(text)")", code: 1)
+        }
+        return body
+    }
+
+    private static func isAnswer(_ message: [UInt8]) -> Bool {
+        message.withUnsafeBytes { (try? RPCMessage($0, maxDepth: 512))?.kind == .response }
+    }
+
+    private static func progressText(_ message: [UInt8]) -> String? {
+        message.withUnsafeBytes { bytes in
+            guard let parsed = try? RPCMessage(bytes, maxDepth: 512), parsed.method == .progress,
+                let params = parsed.params
+            else { return nil }
+            let inner = UnsafeRawBufferPointer(rebasing: bytes[params.offset..<params.end])
+            var scanner = JSONScanner(inner, maxDepth: 512)
+            var fields: [String: String] = [:]
+            // The message has been checked: nothing in it can be wrong any more.
+            try? readFields(&scanner, inner, into: &fields)
+            let done = fields["progress"] ?? "?"
+            let total = fields["total"].map { "/\($0)" } ?? ""
+            return "\(done)\(total) \(fields["message"] ?? "")"
+        }
+    }
+
+    private static func readFields(
+        _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer, into fields: inout [String: String]
+    ) throws(JSONError) {
+        guard try scanner.beginObject() else { return }
+        repeat {
+            let key = RPCMessage.text(try scanner.key(), bytes)
+            let value = try scanner.value()
+            fields[key] =
+                bytes[value.offset] == UInt8(ascii: "\"")
+                ? RPCMessage.text(value, bytes) : String(decoding: bytes[value.offset..<value.end], as: UTF8.self)
+        } while try scanner.nextMember()
+    }
+
+    /// Hands on what comes.
+    private final class AnswerReader: ChannelInboundHandler, Sendable {
+        typealias InboundIn = HTTPClientResponsePart
+
+        private let continuation: AsyncThrowingStream<HTTPClientResponsePart, any Error>.Continuation
+
+        init(_ continuation: AsyncThrowingStream<HTTPClientResponsePart, any Error>.Continuation) {
+            self.continuation = continuation
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            let part = unwrapInboundIn(data)
+            continuation.yield(part)
+            if case .end = part { continuation.finish() }
+        }
+
+        func channelInactive(context: ChannelHandlerContext) {
+            continuation.finish(throwing: CommandFailure("the connection ended before the answer", code: 3))
+        }
+
+        func errorCaught(context: ChannelHandlerContext, error: any Error) {
+            continuation.finish(throwing: error)
+            context.close(promise: nil)
+        }
+    }
+}
