@@ -46,13 +46,14 @@ struct Serve: AsyncParsableCommand {
         DescriptorLimit.raise(logger)
         FileSizeSignal.ignore()
 
+        // What can be wrong is found before there is something to shut down.
+        let mcpSettings = try MCPSettings(configuration, environment: ProcessInfo.processInfo.environment)
         let webhooks = Webhooks(WebhookSettings(configuration))
         let gateway = Gateway(
             settings: GatewaySettings(configuration, webhooks: webhooks), store: configuration.storage.makeStore(),
             logger: logger)
         let mcp = MCPDirectory(
-            settings: try MCPSettings(configuration, environment: ProcessInfo.processInfo.environment),
-            logger: Logger(label: "mcp"))
+            settings: mcpSettings, logger: Logger(label: "mcp"))
         gateway.addStatistics("webhooks") { webhooks.writeStatistics(to: &$0) }
         // Trapped before the first connection, so that no signal is missed.
         let trapped = await UnixSignalsSequence(trapping: .sigterm, .sigint)
