@@ -198,6 +198,22 @@ def test_answers_are_bounded_and_a_client_that_only_sends_is_stopped(start_gatew
     assert poller.post(ping) == 200
 
 
+def test_the_bytes_of_an_answer_are_bounded(start_gateway, client):
+    own = start_gateway({"transports": {"websocket": {"longpoll": {"buffer_bytes": "8KiB"}}}})
+    poller = Poller(own.ws, client)
+    poller.join()
+    for n in range(12):
+        own.api.publish(client_id=client, data={"n": n, "text": "x" * 3000})
+    received = []
+    while len(received) < 12:
+        _, frames = poller.poll()
+        # Nothing is added once the bound is reached; what reaches it is sent.
+        assert sum(len(json.dumps(frame.payload)) for frame in frames[:-1]) < 8192
+        received += [frame.payload["data"]["n"] for frame in frames if frame.event == "message"]
+    assert received == list(range(12))
+    assert len(poller.statuses) > 4
+
+
 def test_polls_and_sessions_are_bounded(start_gateway, client):
     own = start_gateway({"transports": {"websocket": {"max_connections": 2, "longpoll": {
         "max_polls": 1, "window": "2s", "idle_timeout": "30s"}}}})

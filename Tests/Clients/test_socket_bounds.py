@@ -238,3 +238,19 @@ def test_half_open_peers_of_both_transports_are_gone_in_time(tmp_path):
     # What the documentation says, a tick of the wheel each, and the kernel's next attempt.
     assert kept["websocket"] < 1 + 0.9 + 1 + 2
     assert kept["http_sse"] < 1 + 2 + 4
+
+
+# Channels
+
+
+def test_the_channels_of_a_connection_are_bounded(start_gateway, client, topic):
+    own = start_gateway({"transports": {"websocket": {"max_channels": 3}}})
+    one, _ = phoenix.join(own.ws, client)
+    for n in range(2):
+        assert one.join(topic=f"{topic}:{n}") is not None
+    answer = one.call("phx_join", {}, f"{topic}:2", join_ref="9", ref="9")
+    assert answer["status"] == "error" and answer["response"]["reason"] == "too many channels joined", answer
+    # Who leaves one may join another.
+    one.ok("phx_leave", {}, f"{topic}:0")
+    assert one.call("phx_join", {}, f"{topic}:2", join_ref="10", ref="10")["status"] == "ok"
+    one.close()

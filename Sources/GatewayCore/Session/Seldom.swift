@@ -9,7 +9,10 @@ struct Seldom<Value: SeldomValue>: Sendable {
     var isUnused: Bool { storage.isEmpty }
 
     var value: Value {
-        get { storage.isEmpty ? Value() : storage[0] }
+        // Not `get`, which would copy the whole for each look at a part.
+        _read {
+            if storage.isEmpty { yield Value() } else { yield storage[0] }
+        }
         _modify {
             if storage.isEmpty { storage.append(Value()) }
             yield &storage[0]

@@ -98,15 +98,18 @@ class ConnectionEngine {
     final func flushed(before sequence: Int) { flushedBefore = sequence }
 
     /// Takes what waits in the session and writes it.
-    /// - Parameter bound: messages at the most.
+    /// - Parameters:
+    ///   - messages: at the most.
+    ///   - bytes: nothing more is taken once there are as many.
     /// - Returns: whether there is more.
-    final func drain(upTo bound: Int = .max) -> Bool {
+    final func drain(messages: Int = .max, bytes: Int = .max) -> Bool {
         if hasWaitingFrames { takeWaitingFrames() }
         writeWaiting(isStalled: false)
         guard let handle, verdict == .open else { return false }
         var notices = Session.Notices()
         let own = batchLimits
-        let result = take(handle, BatchLimits(messages: min(bound, own.messages), bytes: own.bytes), &notices)
+        let result = take(
+            handle, BatchLimits(messages: min(messages, own.messages), bytes: min(bytes, own.bytes)), &notices)
         if let notice = notices.transportSwitch { write(notice) }
         if !loop.batch.isEmpty { writeBatch(asBundle: notices.isBundle) }
         for alert in notices.alerts { write(event: "error", data: alert, sequence: takenBefore - 1) }

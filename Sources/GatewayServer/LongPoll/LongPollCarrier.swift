@@ -155,7 +155,9 @@ final class LongPollCarrier: LoopMember {
         while drains {
             var hasMore = true
             while hasMore, canTake {
-                hasMore = engine.drain(upTo: settings.bufferMessages - engine.outbox.count)
+                hasMore = engine.drain(
+                    messages: settings.bufferMessages - engine.outbox.count,
+                    bytes: settings.bufferBytes - engine.outbox.bytes)
             }
             drains = loop.dispatchWakes(except: id) && canTake
         }
