@@ -10,6 +10,12 @@ enum HealthRoutes {
             return Response.json(isReady ? .ok : .serviceUnavailable, json)
         }
         router.only(.get, "/mcp/stats") { _, _ in Response.json(.ok, await gateway.statistics()) }
+        router.only(.get, "/metrics") { _, _ in
+            Response(
+                status: .ok,
+                headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8", .cacheControl: "no-store"],
+                body: ResponseBody(byteBuffer: ByteBuffer(bytes: await gateway.metrics())))
+        }
         // Both forms stand in the original documents.
         router.only(.get, "/mcp/health/:client_id") { _, context in await client(gateway, context) }
         router.only(.get, "/mcp/health/client/:client_id") { _, context in await client(gateway, context) }

@@ -28,6 +28,7 @@ public final class Gateway: Sendable {
     let tasks = RunningTasks()
     let logger: Logger
     /// What others have to tell beside the gateway's own statistics.
+    let moreMetrics: Mutex<[@Sendable (inout MetricsText) -> Void]> = Mutex([])
     let moreStatistics: Mutex<[(name: String, write: @Sendable (inout JSONWriter) -> Void)]> = Mutex([])
     let group: MultiThreadedEventLoopGroup
     let loopCount: Int

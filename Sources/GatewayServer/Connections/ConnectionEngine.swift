@@ -217,7 +217,9 @@ class ConnectionEngine {
             case .message(let message):
                 if !isBundled { write(message, sequence: delivery.sequence) }
                 // Waiting for an absent client is no latency of the gateway.
-                latency &+= now.nanoseconds &- max(message.acceptedAt, attachedAt).nanoseconds
+                let span = now - max(message.acceptedAt, attachedAt)
+                latency &+= span.nanoseconds
+                loop.counters[Int(transport.rawValue)].latencies.add(span)
                 messages += 1
             case .gap(let from, let reason):
                 if !isBundled { writeGap(from: from, to: delivery.sequence, reason: reason.rawValue) }

@@ -10,6 +10,8 @@ struct TrafficCounters: Sendable {
     var slowConsumers = 0
     /// Messages that connections were told of as missing, because they did not read or acknowledge fast enough.
     var messagesDropped = 0
+    /// From accepting each message to handing it to the kernel.
+    var latencies = LatencyHistogram()
     private var window = [Bucket](repeating: Bucket(), count: Self.seconds)
 
     /// The last minute, second by second.
@@ -30,6 +32,18 @@ struct TrafficCounters: Sendable {
         let index = bucket(now)
         window[index].messagesOut += count
         window[index].latency &+= latency.nanoseconds
+    }
+
+    /// Adds what another event loop has counted since the beginning.
+    mutating func add(_ other: TrafficCounters) {
+        connections += other.connections
+        messagesOut += other.messagesOut
+        bytesOut += other.bytesOut
+        messagesIn += other.messagesIn
+        errors += other.errors
+        slowConsumers += other.slowConsumers
+        messagesDropped += other.messagesDropped
+        latencies.add(other.latencies)
     }
 
     mutating func failed(now: Instant) {

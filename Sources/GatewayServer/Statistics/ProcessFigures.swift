@@ -1,0 +1,54 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// What the system says of this process, when it is asked.
+struct ProcessFigures {
+    /// Seconds of processor time, in the program and in the kernel for it.
+    let processorSeconds: Double
+    /// Bytes in memory; `nil` where the system does not tell.
+    let residentBytes: Int?
+    let openDescriptors: Int?
+    let maxDescriptors: Int
+
+    init() {
+        var usage = rusage()
+        var limit = rlimit()
+        #if canImport(Glibc)
+            getrusage(RUSAGE_SELF.rawValue, &usage)
+            getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        #else
+            getrusage(RUSAGE_SELF, &usage)
+            getrlimit(RLIMIT_NOFILE, &limit)
+        #endif
+        processorSeconds =
+            Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+            + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
+        residentBytes = Self.residentPages().map { $0 * Int(sysconf(CInt(_SC_PAGESIZE))) }
+        openDescriptors = Self.descriptors()
+        maxDescriptors = Int(clamping: limit.rlim_cur)
+    }
+
+    private static func residentPages() -> Int? {
+        guard let file = fopen("/proc/self/statm", "r") else { return nil }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 128)
+        guard fgets(&line, CInt(line.count), file) != nil else { return nil }
+        let words = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+            .split(separator: " ")
+        return words.count > 1 ? Int(words[1]) : nil
+    }
+
+    private static func descriptors() -> Int? {
+        guard let directory = opendir("/proc/self/fd") else { return nil }
+        defer { closedir(directory) }
+        var count = 0
+        while let entry = readdir(directory) { if entry.pointee.d_name.0 != 0x2E { count += 1 } }
+        // The directory itself is one of them.
+        return count - 1
+    }
+}
