@@ -1,5 +1,6 @@
-import GatewayCore
+public import GatewayCore
 public import ModelContextProtocol
+import NIOSSL
 
 /// What the MCP side is told when it starts. Every value has a key in the configuration.
 public struct MCPSettings: Sendable {
@@ -9,21 +10,42 @@ public struct MCPSettings: Sendable {
         public enum Target: Sendable, Equatable {
             /// A program that speaks on its standard input and output.
             case command(String, arguments: [String], environment: [String: String], directory: String?)
-            /// Streamable HTTP.
-            case url(String, headers: [String: String])
+            /// HTTP: one address, or several of which each does all of the work.
+            case url([Replica], headers: [String: String])
             /// The demonstration that is built in.
             case demo
+        }
+
+        /// One of several addresses.
+        public struct Replica: Sendable, Equatable {
+            public let url: String
+            /// Its share of the clients in relation to the others'.
+            public let weight: Double
+
+            public init(url: String, weight: Double = 1) {
+                self.url = url
+                self.weight = weight
+            }
         }
 
         public let name: String
         public let target: Target
         /// Whether its sessions hold nothing of a client's, so that all clients may share one.
         public let isStateless: Bool
+        /// Whether it has the transport of 2024-11-05. Others are tried first where this is not said.
+        public let isEventStream: Bool
+        /// Connections to each address, where they differ from the other servers'.
+        public let pool: LeasePool.Limits?
 
-        public init(name: String, target: Target, isStateless: Bool = false) {
+        public init(
+            name: String, target: Target, isStateless: Bool = false, isEventStream: Bool = false,
+            pool: LeasePool.Limits? = nil
+        ) {
             self.name = name
             self.target = target
             self.isStateless = isStateless
+            self.isEventStream = isEventStream
+            self.pool = pool
         }
     }
 
@@ -57,8 +79,18 @@ public struct MCPSettings: Sendable {
     public var keepaliveInterval = Instant.Span.seconds(15)
     /// The largest message of a server.
     public var maxResultBytes = 64 << 20
-    /// Connections to one server.
-    public var maxConnections = 150
+    /// Connections of one event loop to one address.
+    public var pool = LeasePool.Limits(strategy: .lifo, idleTimeout: .seconds(30))
+    /// How long a connection may take to come about.
+    public var connectTimeout = Instant.Span.seconds(5)
+    /// How replicas are chosen and judged.
+    public var replicas = ReplicaSet.Limits()
+    /// How often replicas in use are asked whether they live.
+    public var healthCheckInterval = Instant.Span.seconds(10)
+    /// A PEM file of certificate authorities that are trusted beside the system's.
+    public var certificateAuthorities: String?
+    /// Who may read what the administrator reads; `nil`: nobody.
+    public var adminToken: String?
     /// Pages that are asked of one server for one list.
     public var maxListPages = 100
     public var maxJSONDepth = 64
@@ -70,4 +102,10 @@ public struct MCPSettings: Sendable {
     public var version = ""
 
     public init() {}
+
+    func clientTLS() -> TLSConfiguration {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        if let certificateAuthorities { tls.additionalTrustRoots = [.file(certificateAuthorities)] }
+        return tls
+    }
 }

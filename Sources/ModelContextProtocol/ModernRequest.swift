@@ -1,3 +1,4 @@
+public import NIOCore
 import WireJSON
 
 /// The rules of revision 2026-07-28 for one request: what headers must say, and that they say the same as the body.
@@ -87,6 +88,42 @@ public enum ModernRequest {
         } catch { return nil }
         output.append(UInt8(ascii: "}"))
         return output
+    }
+
+    /// The members of `_meta` that every request has.
+    static func reservedMeta(clientInfo: [UInt8]) -> [UInt8] {
+        var text = Array(
+            #""io.modelcontextprotocol/protocolVersion":"\#(ProtocolVersion.july2026.rawValue)","#.utf8)
+        text += #""io.modelcontextprotocol/clientInfo":"#.utf8
+        text += clientInfo
+        // Nobody stands ready to be asked: a server that needs an answer has to say what it lacks.
+        text += #","io.modelcontextprotocol/clientCapabilities":{}"#.utf8
+        return text
+    }
+
+    /// A request of the revisions with sessions, with what the newer one wants in each.
+    public static func modernized(
+        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, clientInfo: [UInt8]
+    ) -> ByteBuffer {
+        let reserved = reservedMeta(clientInfo: clientInfo)
+        var splice = Splice()
+        /// Whether an object has no members.
+        func isEmpty(_ span: JSONSpan) -> Bool {
+            bytes[(span.offset + 1)..<(span.end - 1)].allSatisfy {
+                $0 == 0x20 || $0 == 0x09 || $0 == 0x0A || $0 == 0x0D
+            }
+        }
+        if let meta = message.meta {
+            splice.insert(reserved + (isEmpty(meta) ? [] : [UInt8(ascii: ",")]), at: meta.offset + 1)
+        } else {
+            let member = Array(#""_meta":{"#.utf8) + reserved + [UInt8(ascii: "}")]
+            if let params = message.params {
+                splice.insert(member + (isEmpty(params) ? [] : [UInt8(ascii: ",")]), at: params.offset + 1)
+            } else if let end = bytes.lastIndex(of: UInt8(ascii: "}")) {
+                splice.insert(Array(#","params":{"#.utf8) + member + [UInt8(ascii: "}")], at: end)
+            }
+        }
+        return splice.apply(to: bytes)
     }
 
     /// The members that a result of an older server lacks, as text to be put behind its opening brace.

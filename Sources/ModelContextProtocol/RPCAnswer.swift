@@ -87,6 +87,43 @@ public enum RPCAnswer {
         }
     }
 
+    /// Asks a server which revisions it speaks (2026-07-28).
+    public static func discoverRequest(id: Int, clientInfo: [UInt8]) -> [UInt8] {
+        modernRequest(id: id, method: "server/discover", clientInfo: clientInfo) { _ in }
+    }
+
+    /// Asks for all that a server says by itself (2026-07-28).
+    public static func listenRequest(id: Int, resources: [String], clientInfo: [UInt8]) -> [UInt8] {
+        modernRequest(id: id, method: "subscriptions/listen", clientInfo: clientInfo) { params in
+            params.member("notifications") { wanted in
+                wanted.member("toolsListChanged", true)
+                wanted.member("promptsListChanged", true)
+                wanted.member("resourcesListChanged", true)
+                if !resources.isEmpty {
+                    wanted.key("resourceSubscriptions")
+                    wanted.array { for uri in resources { $0.value(uri) } }
+                }
+            }
+        }
+    }
+
+    private static func modernRequest(
+        id: Int, method: String, clientInfo: [UInt8], _ more: (inout JSONWriter) -> Void
+    ) -> [UInt8] {
+        JSONWriter.object { writer in
+            writer.member("jsonrpc", "2.0")
+            writer.member("id", id)
+            writer.member("method", method)
+            writer.member("params") { params in
+                more(&params)
+                var meta: [UInt8] = [UInt8(ascii: "{")]
+                meta += ModernRequest.reservedMeta(clientInfo: clientInfo)
+                meta.append(UInt8(ascii: "}"))
+                params.member("_meta", raw: meta)
+            }
+        }
+    }
+
     /// Says that the handshake is over.
     public static let initialized = Array(#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#.utf8)
 }

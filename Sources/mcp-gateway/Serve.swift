@@ -23,7 +23,7 @@ struct Serve: AsyncParsableCommand {
         discussion: """
             Prints one line `ready http=… http_sse=… websocket=…` to standard output when it accepts connections. \
             SIGTERM says goodbye to every client and waits for them; a second one stops at once. SIGHUP reads \
-            certificates and keys again.
+            certificates, keys and mcpServers again.
             """)
 
     @OptionGroup var options: ConfigurationOptions
@@ -62,8 +62,9 @@ struct Serve: AsyncParsableCommand {
         defer { forwarding.cancel() }
         let reloads = await UnixSignalsSequence(trapping: .sighup)
         let reloading = Task {
-            for await _ in reloads where !gateway.reloadCertificates(isForced: true) {
-                logger.notice("SIGHUP reloads certificates, of which there are none; other keys need a restart")
+            for await _ in reloads {
+                gateway.reloadCertificates(isForced: true)
+                await Self.reloadServers(mcp, options, logger)
             }
         }
         defer { reloading.cancel() }
@@ -91,6 +92,20 @@ struct Serve: AsyncParsableCommand {
         await gateway.stop()
         await webhooks.shutdown()
         logger.info("stopped")
+    }
+
+    /// Reads the configuration again, for the servers behind the gateway; what else has changed waits for a restart.
+    private static func reloadServers(
+        _ mcp: MCPDirectory, _ options: ConfigurationOptions, _ logger: Logger
+    ) async {
+        do {
+            let configuration = try options.load().configuration
+            await mcp.reload(
+                try MCPSettings(configuration, environment: ProcessInfo.processInfo.environment).servers)
+            logger.notice("mcpServers reloaded; other keys than these and certificates need a restart")
+        } catch {
+            logger.error("mcpServers not reloaded; those in use stay", metadata: ["reason": "\(error)"])
+        }
     }
 
     private func announce(_ gateway: Gateway) {

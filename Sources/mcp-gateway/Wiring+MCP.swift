@@ -9,8 +9,14 @@ extension MCPSettings {
     init(_ configuration: GatewayConfiguration, environment: [String: String]) throws(CommandFailure) {
         self.init()
         let mcp = configuration.mcp
+        let connections = configuration.pool
+        pool = LeasePool.Limits(
+            size: connections.size, overflow: connections.overflow,
+            strategy: connections.strategy == .fifo ? .fifo : .lifo,
+            checkoutTimeout: Instant.Span(connections.checkoutTimeout), queue: connections.queue,
+            idleTimeout: Instant.Span(connections.idleTimeout))
         servers = []
-        for server in configuration.mcpServers { servers.append(try MCPSettings.Server(server, environment)) }
+        for server in configuration.mcpServers { servers.append(try MCPSettings.Server(server, environment, pool)) }
         if mcp.demo, !servers.contains(where: { $0.name == "demo" }) {
             servers.append(MCPSettings.Server(name: "demo", target: .demo))
         }
@@ -43,7 +49,19 @@ extension MCPSettings {
         streamAfter = Instant.Span(mcp.streamAfter)
         keepaliveInterval = Instant.Span(mcp.keepaliveInterval)
         maxResultBytes = mcp.maxResultBytes
-        maxConnections = mcp.maxConnections
+        connectTimeout = Instant.Span(mcp.connectTimeout)
+        replicas = ReplicaSet.Limits(
+            breaker: CircuitBreaker.Limits(
+                ratio: configuration.circuitBreaker.threshold,
+                consecutiveFailures: configuration.routing.failoverThreshold,
+                backoff: Backoff(
+                    initial: Instant.Span(configuration.circuitBreaker.timeout),
+                    limit: max(.seconds(300), Instant.Span(configuration.circuitBreaker.timeout)), jitter: 0.2)),
+            retryRatio: mcp.retryRatio, retryReserve: mcp.retryReserve,
+            virtualNodes: configuration.routing.virtualNodes)
+        healthCheckInterval = Instant.Span(configuration.routing.healthCheckInterval)
+        certificateAuthorities = mcp.certificateAuthorities
+        adminToken = configuration.security.adminToken
         maxListPages = mcp.maxListPages
         maxProcesses = mcp.maxProcesses
         processIdleTimeout = mcp.processIdleTimeout == .zero ? nil : Instant.Span(mcp.processIdleTimeout)
@@ -53,7 +71,9 @@ extension MCPSettings {
 }
 
 extension MCPSettings.Server {
-    init(_ server: GatewayConfiguration.MCPServer, _ environment: [String: String]) throws(CommandFailure) {
+    init(
+        _ server: GatewayConfiguration.MCPServer, _ environment: [String: String], _ pool: LeasePool.Limits
+    ) throws(CommandFailure) {
         func filled(_ text: String) throws(CommandFailure) -> String {
             try Self.filled(text, environment, server.name)
         }
@@ -64,14 +84,24 @@ extension MCPSettings.Server {
         }
         let target: Target
         switch server.target {
-        case .url(let url, let headers): target = .url(try filled(url), headers: try filled(headers))
+        case .url(let addresses, let headers):
+            var replicas: [Replica] = []
+            for address in addresses {
+                replicas.append(Replica(url: try filled(address.url), weight: address.weight))
+            }
+            target = .url(replicas, headers: try filled(headers))
         case .command(let command, let arguments, let variables, let directory):
             var list: [String] = []
             for argument in arguments { list.append(try filled(argument)) }
             target = .command(
                 try filled(command), arguments: list, environment: try filled(variables), directory: directory)
         }
-        self.init(name: server.name, target: target, isStateless: server.isStateless)
+        var own = pool
+        own.size = server.poolSize ?? pool.size
+        own.overflow = server.poolOverflow ?? pool.overflow
+        self.init(
+            name: server.name, target: target, isStateless: server.isStateless, isEventStream: server.isEventStream,
+            pool: own == pool ? nil : own)
     }
 
     /// Puts variables of the environment in the place of `${NAME}`.

@@ -158,14 +158,14 @@ def test_a_line_that_is_too_long_ends_the_session_with_the_reason(start_gateway)
 
 
 def test_clients_that_vanish_leave_no_process(start_gateway):
-    gateway = start(start_gateway, session_idle_timeout="1s")
+    gateway = start(start_gateway, session_idle_timeout="5s")
     for _ in range(5):
         client = Client(gateway.http)
         client.call("pid")
         connection, _ = client.open("GET")
         connection.close()
     assert len(children_of(gateway.process.pid)) == 5
-    until(lambda: not children_of(gateway.process.pid), "the processes of vanished clients to end", 15)
+    until(lambda: not children_of(gateway.process.pid), "the processes of vanished clients to end", 30)
 
 
 def test_the_gateways_end_is_its_childrens(start_gateway):

@@ -19,9 +19,34 @@ import Testing
                     target: .command(
                         "uvx", arguments: ["mcp-server-time", "7"], environment: ["A": "b"], directory: "/tmp")),
                 .init(
-                    name: "search", target: .url("http://10.0.0.5:8080/mcp", headers: ["Authorization": "x"]),
+                    name: "search",
+                    target: .url([.init(url: "http://10.0.0.5:8080/mcp")], headers: ["Authorization": "x"]),
                     isStateless: true),
             ])
+    }
+
+    @Test func replicas() throws {
+        let servers = try load(
+            """
+            mcpServers:
+              a: {replicas: [{url: "http://a/mcp", weight: 2}, "http://b/mcp"], pool: {size: 20, overflow: 10}}
+              b: {url: "http://old/sse", type: sse}
+            """
+        ).configuration.mcpServers
+        #expect(
+            servers[0].target
+                == .url([.init(url: "http://a/mcp", weight: 2), .init(url: "http://b/mcp")], headers: [:]))
+        #expect(servers[0].poolSize == 20 && servers[0].poolOverflow == 10)
+        #expect(!servers[0].isEventStream && servers[1].isEventStream)
+        // What is shown can be read again.
+        let setting = try #require(SettingTable.gateway["mcpServers"])
+        let loaded = try load(
+            """
+            mcpServers:
+              a: {replicas: [{url: "http://a/mcp", weight: 2}, "http://b/mcp"], pool: {size: 20, overflow: 10}}
+            """)
+        let again = try load("mcpServers: \(setting.shown(in: loaded.configuration).yaml)")
+        #expect(again.configuration.mcpServers == loaded.configuration.mcpServers)
     }
 
     @Test func aWholeFileOfADesktopClient() throws {
@@ -41,6 +66,15 @@ import Testing
         (
             "{a: {url: 'ftp://x'}}",
             "gateway.yaml:1: mcpServers.a: expected a URL that begins with http:// or https://, found \"ftp://x\""
+        ),
+        ("{a: {replicas: []}}", "gateway.yaml:1: mcpServers.a.replicas: expected a list of {url, weight}"),
+        (
+            "{a: {replicas: ['http://x', 'http://x']}}",
+            "gateway.yaml:1: mcpServers.a.replicas: an address stands there twice"
+        ),
+        (
+            "{a: {url: 'http://x', pool: {sise: 1}}}",
+            "gateway.yaml:1: mcpServers.a.pool: unknown key sise; known here: size, overflow"
         ),
         ("{a: {command: x, args: y}}", "gateway.yaml:1: mcpServers.a: expected a list of arguments, found `y`"),
         (

@@ -48,7 +48,10 @@ private enum MCPServerEntry {
             throw .expected("a mapping with command or url", found: tree)
         }
         // Keys that desktop clients write and that mean nothing to a gateway are read over: `type`, `disabled` is not.
-        let known = ["command", "args", "env", "cwd", "url", "headers", "stateless", "type", "transport", "disabled"]
+        let known = [
+            "command", "args", "env", "cwd", "url", "replicas", "pool", "headers", "stateless", "type", "transport",
+            "disabled",
+        ]
         if let stranger = fields.first(where: { !known.contains($0.key) }) {
             let hint = NearestName.of(stranger.key, among: known).map { "did you mean \($0)?" }
             throw Mismatch(
@@ -58,14 +61,19 @@ private enum MCPServerEntry {
         }
         func value(_ key: String) -> SourceTree? { fields.first { $0.key == key }?.value }
         let isStateless = try flag(value("stateless"), "stateless")
-        if let tree = value("url") {
-            let url = try text(tree, "a URL")
-            guard url.hasPrefix("http://") || url.hasPrefix("https://") else {
-                throw .expected("a URL that begins with http:// or https://", found: tree)
+        if value("url") != nil || value("replicas") != nil {
+            let addresses: [GatewayConfiguration.MCPServer.Replica]
+            if let tree = value("url") {
+                addresses = [.init(url: try url(tree))]
+            } else {
+                addresses = try replicas(value("replicas"))
             }
-            return .init(
-                name: name, target: .url(url, headers: try texts(value("headers"), "headers")),
+            var server = GatewayConfiguration.MCPServer(
+                name: name, target: .url(addresses, headers: try texts(value("headers"), "headers")),
                 isStateless: isStateless)
+            server.isEventStream = ["type", "transport"].contains { isWord(value($0), "sse") }
+            if let pool = value("pool") { try read(pool, into: &server) }
+            return server
         }
         guard let tree = value("command") else {
             throw Mismatch(message: "expected command or url", line: tree.line)
@@ -76,6 +84,67 @@ private enum MCPServerEntry {
                 try text(tree, "a program"), arguments: try list(value("args")),
                 environment: try texts(value("env"), "env"), directory: try value("cwd").map(directory)),
             isStateless: isStateless)
+    }
+
+    private static func url(_ tree: SourceTree) throws(Mismatch) -> String {
+        let url = try text(tree, "a URL")
+        guard url.hasPrefix("http://") || url.hasPrefix("https://") || url.hasPrefix("${") else {
+            throw .expected("a URL that begins with http:// or https://", found: tree)
+        }
+        return url
+    }
+
+    /// A list of addresses, each with or without a weight.
+    private static func replicas(
+        _ tree: SourceTree?
+    ) throws(Mismatch) -> [GatewayConfiguration.MCPServer.Replica] {
+        let expectation = "a list of {url, weight}"
+        guard let tree, case .list(let items, _) = tree, !items.isEmpty else {
+            throw Mismatch(message: "expected \(expectation)", within: ".replicas", line: tree?.line)
+        }
+        let replicas = try eachNumbered(items) { item throws(Mismatch) in
+            guard case .mapping(let fields, _) = item else {
+                return GatewayConfiguration.MCPServer.Replica(url: try url(item))
+            }
+            if let stranger = fields.first(where: { $0.key != "url" && $0.key != "weight" }) {
+                throw Mismatch(
+                    message: "unknown key \(stranger.key.shortened); known here: url, weight", line: stranger.line)
+            }
+            guard let address = fields.first(where: { $0.key == "url" })?.value else {
+                throw .expected("a mapping with url", found: item)
+            }
+            var replica = GatewayConfiguration.MCPServer.Replica(url: try url(address))
+            if let weight = fields.first(where: { $0.key == "weight" })?.value {
+                replica.weight = try SettingKind<Double>.number(0.01...1000).read(weight)
+            }
+            return replica
+        }
+        guard Set(replicas.map(\.url)).count == replicas.count else {
+            throw Mismatch(message: "an address stands there twice", within: ".replicas", line: tree.line)
+        }
+        return replicas
+    }
+
+    private static func read(
+        _ tree: SourceTree, into server: inout GatewayConfiguration.MCPServer
+    ) throws(Mismatch) {
+        guard case .mapping(let fields, _) = tree else { throw .expected("a mapping such as {size: 20}", found: tree) }
+        for field in fields {
+            switch field.key {
+            case "size": server.poolSize = try SettingKind<Int>.integer(1...65_535).read(field.value)
+            case "overflow", "max_overflow":
+                server.poolOverflow = try SettingKind<Int>.integer(0...65_535).read(field.value)
+            default:
+                throw Mismatch(
+                    message: "unknown key \(field.key.shortened); known here: size, overflow", within: ".pool",
+                    line: field.line)
+            }
+        }
+    }
+
+    private static func isWord(_ tree: SourceTree?, _ word: String) -> Bool {
+        guard case .scalar(let scalar) = tree else { return false }
+        return scalar.text.lowercased() == word
     }
 
     private static func directory(_ tree: SourceTree) throws(Mismatch) -> String { try text(tree, "a directory") }
@@ -138,8 +207,19 @@ private enum MCPServerEntry {
             "{" + names.sorted().map { "\(JSONText.quoted($0)): \"********\"" }.joined(separator: ", ") + "}"
         }
         switch server.target {
-        case .url(let url, let headers):
-            parts.append("\"url\": \(JSONText.quoted(url))")
+        case .url(let replicas, let headers):
+            if let only = replicas.first, replicas.count == 1, only.weight == 1 {
+                parts.append("\"url\": \(JSONText.quoted(only.url))")
+            } else {
+                let shown = replicas.map {
+                    "{\"url\": \(JSONText.quoted($0.url)), \"weight\": \(Numeral.text($0.weight))}"
+                }
+                parts.append("\"replicas\": \(JSONText.list(shown))")
+            }
+            if server.isEventStream { parts.append("\"type\": \"sse\"") }
+            let pool = [("size", server.poolSize), ("overflow", server.poolOverflow)]
+                .compactMap { name, number in number.map { "\"\(name)\": \($0)" } }
+            if !pool.isEmpty { parts.append("\"pool\": {\(pool.joined(separator: ", "))}") }
             if !headers.isEmpty { parts.append("\"headers\": \(hidden(headers.keys))") }
         case .command(let command, let arguments, let environment, let directory):
             parts.append("\"command\": \(JSONText.quoted(command))")

@@ -4,7 +4,7 @@ extension SettingTable {
     static let gateway = SettingTable(
         listen + http + httpTLS + httpSSE + httpSSETLS + webSocket + longPoll + webSocketTLS + tls + session + storage
             + protection + routing
-            + mcp + operation, foreign: .gateway)
+            + mcp + upstreams + operation, foreign: .gateway)
 
     private static let connections = SettingKind<Int>.integer(1...1_000_000)
     private static let interval = SettingKind<Duration>.duration(.milliseconds(10)...(.seconds(3_600)))
@@ -307,6 +307,9 @@ extension SettingTable {
             "security.allow_anonymous", \.security.allowAnonymous, .flag,
             "Serve other machines, or in production, without authentication"),
         Setting(
+            "security.admin_token", \.security.adminToken, .optional(.secret),
+            "Token that admin paths want; unset, they are closed", variables: ["MCP_ADMIN_TOKEN"], isSecret: true),
+        Setting(
             "security.secret_key_base", \.security.secretKeyBase, .optional(.secret),
             "Secret that all nodes share; signs the tokens of long-poll sessions", variables: ["SECRET_KEY_BASE"],
             isSecret: true),
@@ -356,6 +359,33 @@ extension SettingTable {
             "circuit_breaker.timeout", \.circuitBreaker.timeout, interval, "How long until it is tried again"),
     ]
 
+    private static let upstreams: [Setting] = [
+        Setting(
+            "pool.size", \.pool.size, .integer(1...65_535),
+            "Connections of one event loop to one address of an MCP server", variables: ["MCP_POOL_SIZE"]),
+        Setting(
+            "pool.overflow", \.pool.overflow, .integer(0...65_535), "More of them, while requests wait",
+            variables: ["MCP_OVERFLOW"]),
+        Setting(
+            "pool.strategy", \.pool.strategy, .word,
+            "The free connection that came back last, or the one that has been free for longest"),
+        Setting(
+            "pool.checkout_timeout", \.pool.checkoutTimeout, interval, "How long a request waits for a connection"),
+        Setting(
+            "pool.queue", \.pool.queue, .optional(.integer(0...1_000_000)),
+            "Requests that may wait for one; unset, any number"),
+        Setting("pool.idle_timeout", \.pool.idleTimeout, interval, "How long a free connection is kept"),
+        Setting(
+            "routing.vnodes", \.routing.virtualNodes, .integer(1...10_000),
+            "Points on the ring of a replica of weight 1"),
+        Setting(
+            "routing.failover_threshold", \.routing.failoverThreshold, .integer(1...1_000),
+            "Failures in a row after which a replica is not used"),
+        Setting(
+            "routing.health_check_interval", \.routing.healthCheckInterval, interval,
+            "How often replicas are asked whether they live"),
+    ]
+
     private static let mcp: [Setting] = [
         Setting("mcpServers", \.mcpServers, .mcpServers, "MCP servers behind `/mcp`"),
         Setting("mcp.demo", \.mcp.demo, .flag, "Whether the demonstration server `demo` is among them"),
@@ -395,8 +425,17 @@ extension SettingTable {
         Setting(
             "mcp.max_result_bytes", \.mcp.maxResultBytes, .size(1_024...(1 << 32)), "Largest message of a server"),
         Setting(
-            "mcp.max_connections", \.mcp.maxConnections, .integer(1...65_535),
-            "Connections of one event loop to one server"),
+            "mcp.ca_certificates", \.mcp.certificateAuthorities, .optional(.path),
+            "PEM file of certificate authorities that are trusted for https servers beside the system's"),
+        Setting(
+            "mcp.connect_timeout", \.mcp.connectTimeout, interval,
+            "How long a connection to a server may take to come about"),
+        Setting(
+            "mcp.retry_ratio", \.mcp.retryRatio, .number(0...10),
+            "Calls that may be repeated, as a share of the calls of the last 10 s"),
+        Setting(
+            "mcp.retry_reserve", \.mcp.retryReserve, .integer(0...1_000_000),
+            "Calls that may be repeated in 10 s in any case"),
         Setting(
             "mcp.max_list_pages", \.mcp.maxListPages, .integer(1...100_000),
             "Pages that are asked of one server for one list"),

@@ -38,8 +38,14 @@ extension GatewayConfiguration {
         public var keepaliveInterval: Duration = .seconds(15)
         /// The largest message of a server.
         public var maxResultBytes = 64 << 20
-        /// Connections of one event loop to one server.
-        public var maxConnections = 150
+        /// A PEM file of certificate authorities that are trusted beside the system's.
+        public var certificateAuthorities: String?
+        /// How long a connection to a server may take to come about.
+        public var connectTimeout: Duration = .seconds(5)
+        /// Calls that may be repeated, as a share of all calls.
+        public var retryRatio = 0.2
+        /// Calls that may be repeated in ten seconds in any case.
+        public var retryReserve = 10
         /// Pages that are asked of one server for one list.
         public var maxListPages = 100
         /// Child processes of all stdio servers together.
@@ -83,8 +89,8 @@ extension GatewayConfiguration {
         public enum Target: Sendable, Equatable {
             /// A program that speaks on its standard input and output.
             case command(String, arguments: [String], environment: [String: String], directory: String?)
-            /// Streamable HTTP.
-            case url(String, headers: [String: String])
+            /// HTTP: one address, or several of which each does all of the work.
+            case url([Replica], headers: [String: String])
         }
 
         /// What it is called in names of tools, logs and figures.
@@ -93,6 +99,24 @@ extension GatewayConfiguration {
         public var target: Target
         /// Whether all clients may share one session with it.
         public var isStateless: Bool
+        /// Whether it has the older transport, an event stream beside POST.
+        public var isEventStream = false
+        /// Its own `pool.size` and `pool.overflow`.
+        public var poolSize: Int?
+        public var poolOverflow: Int?
+
+        /// One of several addresses.
+        public struct Replica: Sendable, Equatable {
+            public var url: String
+            /// Its share of the clients in relation to the others'.
+            public var weight: Double
+
+            /// An address.
+            public init(url: String, weight: Double = 1) {
+                self.url = url
+                self.weight = weight
+            }
+        }
 
         /// A server.
         public init(name: String, target: Target, isStateless: Bool = false) {
@@ -100,5 +124,40 @@ extension GatewayConfiguration {
             self.target = target
             self.isStateless = isStateless
         }
+    }
+
+    /// Connections of one event loop to one address of an MCP server.
+    public struct Pool: Sendable, Equatable {
+        /// Which of several free connections is used next.
+        public enum Strategy: String, Sendable, CaseIterable { case fifo, lifo }
+
+        /// How many are kept.
+        public var size = 100
+        /// How many more may be open while requests wait.
+        public var overflow = 50
+        /// The one that came back last, or the one that has been free for longest.
+        public var strategy: Strategy = .lifo
+        /// How long a request waits for one.
+        public var checkoutTimeout: Duration = .seconds(5)
+        /// How many requests may wait; `nil` is any number.
+        public var queue: Int?
+        /// How long a free one is kept.
+        public var idleTimeout: Duration = .seconds(30)
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// How clients are spread over replicas.
+    public struct Routing: Sendable, Equatable {
+        /// Points on the ring of a replica of weight 1.
+        public var virtualNodes = 150
+        /// Failures in a row after which a replica is not used.
+        public var failoverThreshold = 3
+        /// How often replicas are asked whether they live.
+        public var healthCheckInterval: Duration = .seconds(10)
+
+        /// The defaults.
+        public init() {}
     }
 }

@@ -44,6 +44,10 @@ public struct GatewayConfiguration: Sendable, Equatable {
     public var mcpServers: [MCPServer] = []
     /// Bounds of the MCP side.
     public var mcp = MCP()
+    /// Connections to MCP servers.
+    public var pool = Pool()
+    /// How clients are spread over replicas of MCP servers.
+    public var routing = Routing()
     /// What this node is called among others.
     public var cluster = Cluster()
     /// What is written to the log, and how.
@@ -178,6 +182,8 @@ extension GatewayConfiguration {
         public var maxConnectionsPerIP = 100
         /// The secret that all nodes share; each draws its own if there is none.
         public var secretKeyBase: String?
+        /// What admin paths want to see; `nil` closes them.
+        public var adminToken: String?
         /// Whether a gateway without authentication may be reached from other machines.
         public var allowAnonymous = false
 

@@ -158,6 +158,18 @@ public struct CircuitBreaker: Sendable {
         return .open
     }
 
+    /// Somebody has found by other means that it works again. Answers the new state when it changed.
+    @discardableResult
+    public mutating func recovered() -> State? {
+        guard phase != .closed else { return nil }
+        phase = .closed
+        era &+= 1
+        openings = 0
+        failuresInARow = 0
+        window.removeAll()
+        return .closed
+    }
+
     /// The call ended without telling anything, for instance because the caller left.
     public mutating func abandoned(_ permit: Permit) {
         guard permit.era == era, case .halfOpen(let underWay, let succeeded, let expiry) = phase else { return }

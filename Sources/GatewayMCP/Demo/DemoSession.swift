@@ -16,7 +16,6 @@ final class DemoSession: UpstreamSession {
         // Not at once: whoever begins a session is not done with it yet.
         hub.eventLoop.assumeIsolated().execute { [self] in
             guard isOpen else { return }
-            server.era = .legacy
             began()
         }
     }

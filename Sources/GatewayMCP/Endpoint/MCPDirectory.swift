@@ -21,6 +21,8 @@ public final class MCPDirectory: EndpointProvider {
     private let sessionCount = Atomic<Int>(0)
     /// Made when the first program is started: many gateways never start one.
     private let processes = Mutex<ProcessHost?>(nil)
+    /// What is known of the replicas of each server, with what the configuration said of it.
+    private let knownReplicas = Mutex<[String: (settings: MCPSettings.Server, replicas: Replicas)]>([:])
     private let hubs = Mutex<[Int: NIOLoopBound<MCPHub>]>([:])
 
     public init(settings: MCPSettings, logger: Logger) {
@@ -32,7 +34,8 @@ public final class MCPDirectory: EndpointProvider {
 
     public func serves(path: String, on service: GatewaySettings.Service) -> Bool {
         service == .http
-            && (path == "/mcp" || path == "/sse" || path == MCPHub.messagesPath || path.hasPrefix(MCPHub.serversPath))
+            && (path == "/mcp" || path == "/sse" || path == MCPHub.messagesPath || path == MCPHub.upstreamsPath
+                || path.hasPrefix(MCPHub.serversPath))
     }
 
     public func subprotocol(path: String, on service: GatewaySettings.Service) -> String? {
@@ -66,6 +69,37 @@ public final class MCPDirectory: EndpointProvider {
             } catch { logger.error("processes cannot be started", metadata: ["reason": "\(error)"]) }
             return host
         }
+    }
+
+    /// What the event loops share about a server.
+    func replicas(of server: MCPSettings.Server) -> Replicas? {
+        guard case .url(let urls, _) = server.target else { return nil }
+        return knownReplicas.withLock { known in
+            if let found = known[server.name], found.settings == server { return found.replicas }
+            let nodes = urls.map { HashRing.Node(id: $0.url, weight: $0.weight) }
+            let replicas = Replicas(name: server.name, nodes: nodes, limits: settings.replicas, logger: logger)
+            known[server.name] = (server, replicas)
+            return replicas
+        }
+    }
+
+    /// The configuration has other servers now. Those that are as they were keep their sessions and streams.
+    public func reload(_ servers: [MCPSettings.Server]) async {
+        for hub in hubs.withLock({ hubs in Array(hubs.values) }) {
+            try? await hub.eventLoop.submit { hub.value.replaceServers(servers) }.get()
+        }
+        knownReplicas.withLock { known in
+            let names = Set(servers.map(\.name))
+            known = known.filter { names.contains($0.key) }
+        }
+    }
+
+    /// What each event loop knows of each server.
+    func reports(to eventLoop: any EventLoop) -> EventLoopFuture<[[UpstreamReport]]> {
+        let loops = hubs.withLock { hubs in hubs.sorted { $0.key < $1.key }.map(\.value) }
+        return EventLoopFuture.whenAllSucceed(
+            loops.map { hub in hub.eventLoop.submit { hub.value.servers.filter { !$0.isRemoved }.map(\.report) } },
+            on: eventLoop)
     }
 
     /// Programs that run.

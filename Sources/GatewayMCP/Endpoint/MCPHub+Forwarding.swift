@@ -132,12 +132,7 @@ extension MCPHub {
         let number = nextNumber()
         var splice = Splice()
         splice.replace(message.id, with: number)
-        if request.isModern, server.settings.target != .demo {
-            splice.replace(
-                message.meta, with: ModernRequest.legacyMeta(message, bytes, progressToken: number) ?? Array("{}".utf8))
-        } else {
-            splice.replace(message.progressToken, with: number)
-        }
+        splice.replace(message.progressToken, with: number)
         // A URI stays what it is.
         if let place, place.offset != message.uri?.offset {
             let name = JSONText.quoted(destination.name)

@@ -114,6 +114,27 @@ final class MCPHub: LoopEndpoint {
         session.close()
     }
 
+    /// The configuration has other servers now.
+    func replaceServers(_ wanted: [MCPSettings.Server]) {
+        readClock()
+        var new = wanted
+        for server in servers where !server.isRemoved {
+            if let place = new.firstIndex(of: server.settings) {
+                new.remove(at: place)
+            } else {
+                for session in sessions.values { session.leave(server) }
+                server.remove()
+            }
+        }
+        for settings in new {
+            let index = servers.firstIndex { $0.isRemoved } ?? servers.count
+            let server = UpstreamServer(index: index, settings: settings, hub: self)
+            if index < servers.count { servers[index] = server } else { servers.append(server) }
+        }
+        refreshViews()
+        for kind in [ListKind.tools, .prompts, .resources] { serversChanged(kind, nil) }
+    }
+
     // MARK: - Lists
 
     /// A server has told a list that differs from the one before.
@@ -123,25 +144,31 @@ final class MCPHub: LoopEndpoint {
 
     /// A server says that one of its lists has changed: its clients are told, once for several that come together.
     func serverChanged(_ kind: ListKind, server: UpstreamServer, client: ClientSession?) {
-        let method: RPCMethod =
-            switch kind {
-            case .tools: .toolsChanged
-            case .prompts: .promptsChanged
-            case .resources, .resourceTemplates: .resourcesChanged
-            }
-        guard let client else {
-            guard changed.insert(method).inserted else { return }
-            eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(100)) { [unowned self] in
-                readClock()
-                changed.remove(method)
-                for session in sessions.values where session.view.shows(server) {
-                    session.announce(Self.notification(method))
-                }
-                tellListeners(method)
-            }
-            return
+        guard let client else { return serversChanged(kind, server) }
+        client.announceChange(Self.announcement(of: kind))
+    }
+
+    private static func announcement(of kind: ListKind) -> RPCMethod {
+        switch kind {
+        case .tools: .toolsChanged
+        case .prompts: .promptsChanged
+        case .resources, .resourceTemplates: .resourcesChanged
         }
-        client.announceChange(method)
+    }
+
+    /// A list has changed for all clients that see the server; without one, for all.
+    private func serversChanged(_ kind: ListKind, _ server: UpstreamServer?) {
+        let method = Self.announcement(of: kind)
+        guard changed.insert(method).inserted else { return }
+        eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(100)) { [weak self] in
+            guard let self else { return }
+            readClock()
+            changed.remove(method)
+            for session in sessions.values where server.map(session.view.shows) ?? true {
+                session.announce(Self.notification(method))
+            }
+            tellListeners(method)
+        }
     }
 
     /// Tells those who wait for news without a session.
@@ -175,6 +202,7 @@ final class MCPHub: LoopEndpoint {
         }
         switch request.path {
         case "/sse": return openEventStream(request, exchange)
+        case Self.upstreamsPath: return tellUpstreams(request, exchange)
         case Self.messagesPath: return receiveMessage(request, exchange)
         default: break
         }

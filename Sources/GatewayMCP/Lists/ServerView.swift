@@ -14,7 +14,8 @@ final class ServerView {
 
     /// Puts together what the servers have told by now.
     func refresh(_ servers: [UpstreamServer], prefix: ExposedNames.Prefix) {
-        catalogue = Catalogue(servers.filter(shows), prefix: prefix, selection: selection)
+        catalogue = Catalogue(
+            servers.filter { !$0.isRemoved && shows($0) }, prefix: prefix, selection: selection)
     }
 }
 
@@ -26,7 +27,7 @@ extension MCPHub {
         // A server of the configuration is an address by itself.
         let selection =
             settings.virtualServers.first { $0.name == name }
-            ?? servers.first { $0.name == name }.map { VirtualServer(name: name, servers: [$0.name]) }
+            ?? servers.first { $0.name == name && !$0.isRemoved }.map { VirtualServer(name: name, servers: [$0.name]) }
         guard let selection else { return nil }
         let view = ServerView(selection)
         view.refresh(servers, prefix: settings.prefix)
@@ -42,6 +43,6 @@ extension MCPHub {
 
     /// The servers that a view shows.
     func servers(of view: ServerView) -> [UpstreamServer] {
-        view === everything ? servers : servers.filter(view.shows)
+        servers.filter { !$0.isRemoved && view.shows($0) }
     }
 }

@@ -38,6 +38,8 @@ final class Call {
     /// Called with the task that comes instead of a result.
     var onTask: ((String) -> Void)?
     var attempts = 0
+    /// The replica that failed it last.
+    var failedReplica: Int?
     /// When it began, and when it last showed a sign of life.
     let startedAt: Instant
     var lastActivity: Instant
@@ -66,6 +68,46 @@ final class Call {
     /// The stream that the client reads the answer from.
     var reply: ReplyStream? {
         if case .client(let reply, _) = origin { reply } else { nil }
+    }
+
+    /// What `Mcp-Name` repeats.
+    var headerName: String? {
+        switch method {
+        case .callTool, .getPrompt, .readResource: name
+        default: nil
+        }
+    }
+
+    /// What `Mcp-Method` repeats.
+    func methodName(_ maxDepth: Int) -> String {
+        if let method { return method.rawValue }
+        return message.withUnsafeReadableBytes { bytes in
+            guard let parsed = try? RPCMessage(bytes, maxDepth: maxDepth), let place = parsed.methodName else {
+                return ""
+            }
+            return RPCMessage.text(place, bytes)
+        }
+    }
+
+    /// The message for a server of the revisions with sessions.
+    func legacyMessage(_ maxDepth: Int) -> ByteBuffer {
+        guard isModern else { return message }
+        return message.withUnsafeReadableBytes { bytes in
+            guard let parsed = try? RPCMessage(bytes, maxDepth: maxDepth), parsed.meta != nil else { return message }
+            var splice = Splice()
+            splice.replace(
+                parsed.meta, with: ModernRequest.legacyMeta(parsed, bytes, progressToken: number) ?? Array("{}".utf8))
+            return splice.apply(to: bytes)
+        }
+    }
+
+    /// The message for a server of the revision without sessions: it says in itself what a handshake would have said.
+    func modernMessage(clientInfo: [UInt8], _ maxDepth: Int) -> ByteBuffer {
+        guard !isModern else { return message }
+        return message.withUnsafeReadableBytes { bytes in
+            guard let parsed = try? RPCMessage(bytes, maxDepth: maxDepth) else { return message }
+            return ModernRequest.modernized(parsed, bytes, clientInfo: clientInfo)
+        }
     }
 
     func finish(_ outcome: CallOutcome) {

@@ -306,6 +306,12 @@ final class ClientSession {
     /// Whose task it is.
     func owner(ofTask id: String) -> Int? { taskOwners[id] }
 
+    /// A server is no longer there.
+    func leave(_ server: UpstreamServer) {
+        guard let session = upstreams.removeValue(forKey: server.index), !session.isShared else { return }
+        session.close()
+    }
+
     var openCalls: Int { streams.values.reduce(0) { $0 + $1.open.count } }
 
     /// A server asks the client something. The answer finds its way back by the number that the question gets here.

@@ -89,7 +89,6 @@ final class ProcessSession: UpstreamSession {
             lost("it refused initialize", mayRetry: false)
             return true
         }
-        server.era = .legacy
         process?.ready()
         _ = process?.send(ByteBuffer(bytes: RPCAnswer.initialized))
         began()
@@ -98,7 +97,7 @@ final class ProcessSession: UpstreamSession {
 
     override func transmit(_ call: Call) {
         lastUse = hub.now
-        switch process?.send(call.message) {
+        switch process?.send(call.legacyMessage(hub.settings.maxJSONDepth)) {
         case .sent: break
         case .full:
             failed(call, .internalError("\(server.name) does not read what it is sent (mcp.max_unsent_bytes)"))

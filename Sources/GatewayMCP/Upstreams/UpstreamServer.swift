@@ -8,21 +8,27 @@ final class UpstreamServer {
     let index: Int
     let settings: MCPSettings.Server
     unowned let hub: MCPHub
-    /// What it speaks, once that is known.
-    var era = Era.unknown
     /// What it had in its lists when they were last asked for.
     private(set) var lists: [ListKind: KnownList] = [:]
     /// Whether the last attempt to ask it failed.
     var problem: String?
+    /// Whether it speaks the revisions with a handshake, and those without; `nil` as long as nobody knows.
+    var speaksLegacy: Bool?
+    var speaksModern: Bool?
+    /// Whether it has the transport of 2024-11-05, an event stream beside POST.
+    var usesEventStream: Bool
     /// The session that all clients share, if they may.
     private var shared: UpstreamSession?
-    /// Connections of Streamable HTTP.
-    let origin: HTTPOrigin?
+    /// Connections to each replica; none for a program.
+    let origins: [HTTPOrigin]
+    /// What is known of the replicas on all event loops.
+    let replicas: Replicas?
+    private var healthCheck: HealthCheck?
+    /// Whether the configuration has it no more.
+    private(set) var isRemoved = false
     /// Sessions in a row that did not come about, and when the next one may be tried.
     private var failedStarts = 0
     private var nextStart = Instant.zero
-
-    enum Era { case unknown, legacy, modern }
 
     /// A list as it was, kept for the time when its server does not answer.
     struct KnownList {
@@ -37,14 +43,31 @@ final class UpstreamServer {
         self.index = index
         self.settings = settings
         self.hub = hub
-        if case .url(let url, _) = settings.target { origin = HTTPOrigin(url, hub: hub) } else { origin = nil }
+        usesEventStream = settings.isEventStream
+        if case .url(let urls, _) = settings.target {
+            let limits = settings.pool ?? hub.settings.pool
+            origins = urls.map { HTTPOrigin($0.url, pool: limits, hub: hub) }
+            replicas = hub.directory.replicas(of: settings)
+            if hub.index == 0 { healthCheck = HealthCheck(self) }
+        } else {
+            origins = []
+            replicas = nil
+        }
     }
 
     var name: String { settings.name }
 
+    /// Headers that the configuration wants, as lines.
+    lazy var configuredFields: String = {
+        guard case .url(_, let headers) = settings.target else { return "" }
+        let own: Set<String> = ["host", "content-length", "transfer-encoding", "connection"]
+        return headers.filter { !own.contains($0.key.lowercased()) }.sorted { $0.key < $1.key }
+            .map { "\($0.key): \($0.value)\r\n" }.joined()
+    }()
+
     /// A session for a client of the older revisions.
     func session(for client: ClientSession) -> UpstreamSession {
-        guard settings.isStateless || era == .modern else { return makeSession(client: client) }
+        guard settings.isStateless else { return makeSession(client: client) }
         return sharedSession()
     }
 
@@ -59,13 +82,16 @@ final class UpstreamServer {
     private func makeSession(client: ClientSession?) -> UpstreamSession {
         switch settings.target {
         case .demo: DemoSession(server: self, client: client)
-        case .url(_, let headers): HTTPSession(server: self, client: client, headers: headers)
+        case .url:
+            usesEventStream
+                ? EventStreamSession(server: self, client: client) : HTTPSession(server: self, client: client)
         case .command: ProcessSession(server: self, client: client)
         }
     }
 
     /// A list has come whole.
     func learned(_ kind: ListKind, _ list: KnownList) {
+        guard !isRemoved else { return }
         problem = nil
         let isNew = lists[kind]?.names != list.names
         lists[kind] = list
@@ -81,6 +107,7 @@ final class UpstreamServer {
 
     /// Why no session is begun just now; `nil` if one may be.
     var reasonToWait: String? {
+        guard !isRemoved else { return "it has been removed" }
         guard hub.now < nextStart else { return nil }
         return "\(problem ?? "it failed"); it is tried again in \((nextStart - hub.now).milliseconds + 1) ms"
     }
@@ -106,13 +133,33 @@ final class UpstreamServer {
     private static let backoff = Backoff(initial: .milliseconds(200), limit: .seconds(30))
 
     func tend(now: Instant) {
-        origin?.tend(now: now)
+        for origin in origins { origin.tend(now: now) }
+        healthCheck?.tend(now: now)
         if let shared, shared.phase != .closed { shared.tend(now: now) }
     }
 
     func stop() {
         shared?.close()
         shared = nil
-        origin?.close()
+        for origin in origins { origin.close() }
+        healthCheck = nil
+    }
+
+    /// The configuration has it no more.
+    func remove() {
+        isRemoved = true
+        lists = [:]
+        stop()
+    }
+
+    // MARK: - The question that servers of all revisions answer in their way
+
+    lazy var discoverFields = ByteBuffer(
+        string: "accept: application/json, text/event-stream\r\ncontent-type: application/json\r\n"
+            + "mcp-protocol-version: \(ProtocolVersion.july2026.rawValue)\r\n"
+            + "mcp-method: server/discover\r\n" + configuredFields)
+
+    func discoverBody(number: Int) -> ByteBuffer {
+        ByteBuffer(bytes: RPCAnswer.discoverRequest(id: number, clientInfo: hub.ownInfo))
     }
 }

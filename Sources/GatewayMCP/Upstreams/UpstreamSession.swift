@@ -130,6 +130,17 @@ class UpstreamSession {
     /// Whether what it has is given up because nobody uses it.
     private(set) var isResting = false
 
+    /// Resources that the client wants news of.
+    var subscribedResources: [String] { subscriptions.keys.sorted() }
+
+    /// What was to be sent here is sent elsewhere.
+    func takeCalls() -> [Call] {
+        let taken = calls.values.sorted { $0.number < $1.number }
+        calls = [:]
+        waiting = []
+        return taken
+    }
+
     /// Gives up what nobody uses; the next call begins anew.
     func rest() {
         guard isQuiet else { return }
@@ -184,7 +195,11 @@ class UpstreamSession {
     ///   - mayRetry: whether a new session is begun for the calls that can be sent again.
     ///   - wereNotTaken: whether it is certain that the server did not act on the calls that were pending.
     ///   - isRefusal: whether nothing was tried.
-    func lost(_ reason: String, mayRetry: Bool, wereNotTaken: Bool = false, isRefusal: Bool = false) {
+    ///   - isTransport: whether it is a breaker's to say when it is tried again.
+    func lost(
+        _ reason: String, mayRetry: Bool, wereNotTaken: Bool = false, isRefusal: Bool = false,
+        isTransport: Bool = false
+    ) {
         guard phase == .opening || phase == .ready else { return }
         let wasOpening = phase == .opening
         phase = .idle
@@ -195,12 +210,12 @@ class UpstreamSession {
         waiting = []
         if !isRefusal {
             server.failed(reason)
-            if wasOpening { server.failedToStart() }
+            if wasOpening, !isTransport { server.failedToStart() }
         }
         var retried: [Call] = []
         for call in pending where !call.isOver {
             let isSafe = call.isRepeatable || wereNotTaken || call.attempts == 0
-            if mayRetry, isSafe, call.attempts < Self.maxAttempts, !wasOpening || server.mayStartAgain {
+            if mayRetry, isSafe, call.attempts < Self.maxAttempts, !wasOpening || isTransport || server.mayStartAgain {
                 retried.append(call)
             } else {
                 let error = RPCError.internalError("the server \(server.name) failed: \(reason)")
@@ -208,6 +223,8 @@ class UpstreamSession {
             }
         }
         for call in retried where phase != .closed { submit(call) }
+        // Whoever waits for news makes no calls that would begin it anew.
+        if mayRetry, !wasOpening, phase == .idle, !subscriptions.isEmpty { begin() }
     }
 
     /// A call of its own could not be carried.
@@ -264,6 +281,12 @@ class UpstreamSession {
             guard let place = message.requestID else { return }
             client?.withdraw([UInt8](bytes[place.offset..<place.end]), message, bytes, from: self)
         default:
+            // The beginning of the server's own stream, where the era without sessions has one.
+            if let name = message.methodName,
+                RPCMessage.text(name, bytes) == "notifications/subscriptions/acknowledged"
+            {
+                return
+            }
             carrier?.lastActivity = hub.now
             let copy = Splice().apply(to: bytes, oneLine: message.hasLineBreaks)
             if let stream = (carrier ?? onlyCall)?.reply, message.method == .logMessage {

@@ -1,0 +1,171 @@
+import GatewayCore
+import NIOCore
+import NIOTLS
+
+/// A request to a server, and who takes its answer.
+struct HTTPOutboundRequest {
+    enum Method: String {
+        case post = "POST"
+        case get = "GET"
+        case delete = "DELETE"
+    }
+
+    var method: Method
+    /// Whole lines of the head, apart from the first, `Host` and `Content-Length`.
+    var fields: ByteBuffer
+    var body: ByteBuffer
+    /// Another target than the origin's own.
+    var target: String?
+    /// An answer that goes on for as long as the session: it has a connection of its own beside the pool.
+    var isLong = false
+    let receiver: HTTPReceiver
+}
+
+/// Takes one answer in pieces. A base class and no protocol: it is called for every piece.
+class HTTPReceiver {
+    func responseBegan(_ head: HTTPResponseReader.Head, on connection: HTTPConnection) {}
+    func responseContinued(_ bytes: ByteBuffer) {}
+    func responseEnded() {}
+    /// - Parameter wasSent: whether the server may have seen the request.
+    func responseFailed(_ reason: String, wasSent: Bool) {}
+}
+
+/// One connection to a server; it carries one request at a time.
+final class HTTPConnection: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private weak var origin: HTTPOrigin?
+    private var context: ChannelHandlerContext?
+    private var receiver: HTTPReceiver?
+    private var reader = HTTPResponseReader()
+    private var output = ByteBuffer()
+    private var isKeptAlive = true
+    private var hasAnswered = false
+    private(set) var isGone = false
+    /// What the pool knows it by; `nil` beside the pool.
+    let resource: LeasePool.ResourceID?
+    var lease: LeasePool.Lease?
+    /// What it was opened for, beside the pool.
+    private var first: HTTPOutboundRequest?
+    /// Whether requests can be sent: with TLS that takes a handshake.
+    private var isReady = false
+    private var failure: (any Error)?
+
+    init(_ origin: HTTPOrigin, resource: LeasePool.ResourceID?, first: HTTPOutboundRequest?) {
+        self.origin = origin
+        self.resource = resource
+        self.first = first
+    }
+
+    /// Everything that comes before the first request has been done.
+    func becameReady() {
+        guard !isReady, !isGone else { return }
+        isReady = true
+        let first = first
+        self.first = nil
+        origin?.connected(self, first)
+    }
+
+    /// It did not come about.
+    func notConnected(_ error: any Error) {
+        isGone = true
+        let first = first
+        self.first = nil
+        origin?.notConnected(resource, first, error)
+    }
+
+    func send(_ request: HTTPOutboundRequest) {
+        guard let context, let origin, !isGone else {
+            return request.receiver.responseFailed("the connection is gone", wasSent: false)
+        }
+        receiver = request.receiver
+        hasAnswered = false
+        output.clear()
+        output.writeString(request.method.rawValue)
+        output.writeString(" ")
+        output.writeString(request.target ?? origin.target)
+        output.writeString(" HTTP/1.1\r\nhost: ")
+        output.writeString(origin.hostHeader)
+        output.writeString("\r\n")
+        output.writeImmutableBuffer(request.fields)
+        if request.method == .post { output.writeString("content-length: \(request.body.readableBytes)\r\n") }
+        output.writeString("\r\n")
+        output.writeImmutableBuffer(request.body)
+        context.writeAndFlush(wrapOutboundOut(output), promise: nil)
+    }
+
+    /// Cuts the connection; nobody wants what it still carries.
+    func close() {
+        receiver = nil
+        context?.close(promise: nil)
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard receiver != nil else {
+            // Nothing was asked: whatever this is, it must not be taken for the next answer.
+            return context.close(promise: nil)
+        }
+        reader.feed(unwrapInboundIn(data))
+        do throws(HTTPResponseReader.Problem) {
+            while let piece = try reader.next() { take(piece, context) }
+        } catch {
+            fail(error.reason)
+            context.close(promise: nil)
+        }
+    }
+
+    private func take(_ piece: HTTPResponseReader.Piece, _ context: ChannelHandlerContext) {
+        switch piece {
+        case .head(let head):
+            hasAnswered = true
+            isKeptAlive = head.isKeptAlive
+            receiver?.responseBegan(head, on: self)
+        case .body(let bytes): receiver?.responseContinued(bytes)
+        case .end:
+            let receiver = receiver
+            self.receiver = nil
+            if isKeptAlive, receiver != nil, reader.isIdle, lease != nil {
+                origin?.returned(self)
+            } else {
+                context.close(promise: nil)
+            }
+            receiver?.responseEnded()
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        guard !isGone else { return }
+        guard isReady else { return notConnected(failure ?? ChannelError.eof) }
+        isGone = true
+        let hasEnded = receiver != nil && reader.finish()
+        origin?.gone(self)
+        if hasEnded {
+            let receiver = receiver
+            self.receiver = nil
+            receiver?.responseEnded()
+        } else {
+            fail(hasAnswered ? "the connection broke off" : "the connection was closed")
+        }
+    }
+
+    private func fail(_ reason: String) {
+        let receiver = receiver
+        self.receiver = nil
+        receiver?.responseFailed(reason, wasSent: true)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if let event = event as? TLSUserEvent, case .handshakeCompleted = event { becameReady() }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        failure = failure ?? error
+        context.close(promise: nil)
+    }
+}
