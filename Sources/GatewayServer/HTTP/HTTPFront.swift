@@ -8,20 +8,20 @@ import NIOHTTP1
 final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandler, ExchangeCarrier {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
-    private typealias Decoder = ByteToMessageHandler<HTTPRequestDecoder>
+    typealias Decoder = ByteToMessageHandler<HTTPRequestDecoder>
 
     let service: GatewaySettings.Service
-    private var context: ChannelHandlerContext?
+    private(set) var context: ChannelHandlerContext?
     /// HTTP/1.1 on the bytes of a connection; a stream of HTTP/2 brings its own.
-    private let codec: (decoder: Decoder, encoder: HTTPResponseEncoder)?
-    private var arrival: Arrival
-    private var phase = Phase.idle
+    let codec: (decoder: Decoder, encoder: HTTPResponseEncoder)?
+    var arrival: Arrival
+    var phase = Phase.idle
     private var head: HTTPRequestHead?
     private var body = ByteBuffer()
     /// Parts of further requests that came before the present one was answered.
-    private var waiting = Deque<HTTPServerRequestPart>()
+    var waiting = Deque<HTTPServerRequestPart>()
     private var isTakingWaiting = false
-    private var deadline = Instant.zero
+    var deadline = Instant.zero
     /// What the parser found behind a request that is being answered; it is told after that answer.
     private var parserProblem: Problem?
     /// The poll that is being answered.
@@ -33,11 +33,11 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     /// The request that an endpoint works on.
     private var exchange: Exchange?
     /// Begins the stream whose client somebody is asked about.
-    private var waitingStream: ((ChannelHandlerContext) -> Void)?
+    var waitingStream: ((ChannelHandlerContext) -> Void)?
     /// What is known of that request.
     private var exchangeTraits = (isClosing: false, isHead: false, isOldVersion: false)
 
-    private enum Phase {
+    enum Phase {
         /// Between requests.
         case idle
         /// A request is arriving.
@@ -88,7 +88,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         return (decoder, HTTPResponseEncoder(configuration: framing))
     }
 
-    private var gateway: Gateway { loop.gateway }
+    var gateway: Gateway { loop.gateway }
 
     /// Whether this is one stream of an HTTP/2 connection.
     private var isStream: Bool { arrival.link == .stream }
@@ -416,7 +416,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         if let parserProblem, waiting.isEmpty { respond(.problem(parserProblem), closing: true) }
     }
 
-    private func respond(_ response: APIResponse, closing: Bool, isHead: Bool = false) {
+    func respond(_ response: APIResponse, closing: Bool, isHead: Bool = false) {
         guard let context, phase != .ended, phase != .gone else { return }
         let closing = closing || isStream || gateway.currentPhase > .serving
         // Before anything is written: a write that fails ends the connection at once.
@@ -454,130 +454,6 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
             deadline = now + gateway.settings.keepAliveTimeout
         }
         loop.schedule(self, at: deadline)
-    }
-
-    /// Lets a stream begin when whoever is asked about its client permits it.
-    private func ask(
-        _ inquiry: LifecycleInquiry?, _ context: ChannelHandlerContext,
-        then begin: @escaping (ChannelHandlerContext) -> Void
-    ) {
-        guard let inquiry else { return begin(context) }
-        phase = .answering
-        waitingStream = begin
-        let front = NIOLoopBound(self, eventLoop: context.eventLoop)
-        gateway.ask(inquiry) { problem in front.eventLoop.execute { front.value.permit(problem) } }
-    }
-
-    private func permit(_ problem: Problem?) {
-        guard let begin = waitingStream else { return }
-        waitingStream = nil
-        guard phase == .answering, let context else { return }
-        loop.begin()
-        if let problem { return respond(.problem(problem), closing: true) }
-        guard gateway.currentPhase == .serving else { return respond(.problem(.draining), closing: true) }
-        begin(context)
-    }
-
-    /// Lets a stream begin when its turn has come.
-    private func pace(_ context: ChannelHandlerContext, _ begin: @escaping (ChannelHandlerContext) -> Void) {
-        // The handshake of TLS had to wait already.
-        if arrival.hasTurn {
-            arrival.hasTurn = false
-            return begin(context)
-        }
-        let now = loop.now
-        switch gateway.admission.pace(now: now, chance: loop.context.identifiers.next()) {
-        case .now: begin(context)
-        case .at(let time): wait(until: time, context, then: begin)
-        case .refused(let time, let span):
-            wait(until: time, context) { [self] _ in
-                respond(.problem(.tooManyHandshakes(retryAfter: span)), closing: true)
-            }
-        }
-    }
-
-    private func wait(
-        until time: Instant, _ context: ChannelHandlerContext, then work: @escaping (ChannelHandlerContext) -> Void
-    ) {
-        guard time > loop.now else { return work(context) }
-        phase = .answering
-        deadline = time + gateway.settings.handshakeTimeout
-        context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds((time - loop.now).nanoseconds)) { [self] in
-            guard phase == .answering, let context = self.context else { return }
-            loop.begin()
-            guard gateway.currentPhase == .serving else { return respond(.problem(.draining), closing: true) }
-            work(context)
-        }
-    }
-
-    /// A stream begins: this handler and the decoder give way.
-    /// - Parameter isParserPaused: whether the decoder has stopped behind this request, and forwards what follows as
-    ///   bytes; otherwise it goes on with the bytes in hand, and what it finds in them ends here.
-    private func open(
-        _ engine: ConnectionEngine, as service: GatewaySettings.Service, isParserPaused: Bool,
-        _ context: ChannelHandlerContext
-    ) {
-        guard context.channel.isActive else { return phase = .ended }
-        // Whom a proxy named is counted now; everybody else has been from the beginning.
-        let isNamed = arrival.countedAddress == nil && !gateway.peers.isTrusted(engine.address)
-        if isNamed, let problem = gateway.admission.claim(address: engine.address) {
-            return respond(.problem(problem), closing: true)
-        }
-        if let problem = gateway.admission.turn(.http, into: service) {
-            if isNamed { gateway.admission.release(address: engine.address) }
-            return respond(.problem(problem), closing: true)
-        }
-        arrival.isCounted = false
-        engine.isAddressCounted = isNamed || arrival.countedAddress != nil
-        if service == .webSocket, !gateway.settings.tcpNoDelay {
-            context.channel.setOption(.tcpOption(.tcp_nodelay), value: 0).whenFailure { _ in }
-        }
-        let carrier =
-            arrival.link == .plain ? ChannelCarrier(engine, loop: loop) : PipelineCarrier(engine, loop: loop)
-        give(way: carrier, to: engine, as: service, isParserPaused: isParserPaused, context)
-    }
-
-    private func give(
-        way carrier: EngineCarrier, to engine: ConnectionEngine, as service: GatewaySettings.Service,
-        isParserPaused: Bool, _ context: ChannelHandlerContext
-    ) {
-        let pipeline = context.pipeline.syncOperations
-        do {
-            if arrival.link == .stream { try pipeline.addHandler(HTTP2StreamAdapter()) }
-            try pipeline.addHandler(carrier)
-        } catch {
-            phase = .ended
-            gateway.admission.left(service, address: engine.isAddressCounted ? engine.address : nil)
-            return context.close(promise: nil)
-        }
-        phase = .gone
-        gateway.connectionOpened(engine, on: loop)
-        // The channel knows it: a copy for each connection would be kept as long as that.
-        if arrival.link == .plain, engine.address == context.remoteAddress, !gateway.settings.hooks.isUsed {
-            engine.address = nil
-        }
-        loop.replace(self, with: carrier, visitAt: loop.now + LoopState.tick)
-        if !waiting.isEmpty {
-            waiting.removeAll()
-            context.channel.setOption(.autoRead, value: true).whenFailure { _ in }
-        }
-        guard let codec else {
-            pipeline.removeHandler(self, promise: nil)
-            return carrier.start()
-        }
-        pipeline.removeHandler(codec.encoder, promise: nil)
-        if isParserPaused {
-            pipeline.removeHandler(self, promise: nil)
-            pipeline.removeHandler(codec.decoder, promise: nil)
-            return carrier.start()
-        }
-        // The decoder leaves when it is done with the bytes in hand.
-        let front = NIOLoopBound(self, eventLoop: context.eventLoop)
-        pipeline.removeHandler(codec.decoder).whenComplete { _ in
-            guard let context = front.value.context else { return }
-            context.pipeline.syncOperations.removeHandler(front.value, promise: nil)
-        }
-        carrier.start()
     }
 }
 
