@@ -127,25 +127,32 @@ public enum ModernRequest {
     }
 
     /// The members that a result of an older server lacks, as text to be put behind its opening brace.
+    /// - Parameter server: JSON text of what the gateway says of itself in results that have no `_meta`.
     public static func missingMembers(
-        _ method: RPCMethod?, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer
+        _ method: RPCMethod?, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, server: [UInt8]
     ) -> [UInt8]? {
         guard let result = message.result, message.isResultObject else { return nil }
         let inner = UnsafeRawBufferPointer(rebasing: bytes[result.offset..<result.end])
         var scanner = JSONScanner(inner, maxDepth: 512)
         var isEmpty = true
+        var hasMeta = false
         do throws(JSONError) {
             if try scanner.beginObject() {
                 isEmpty = false
                 repeat {
                     let key = try scanner.key()
                     _ = try scanner.value()
-                    if RPCMessage.text(key, inner) == "resultType" { return nil }
+                    switch RPCMessage.text(key, inner) {
+                    case "resultType": return nil
+                    case "_meta": hasMeta = true
+                    default: break
+                    }
                 } while try scanner.nextMember()
             }
         } catch { return nil }
         var text = #""resultType":"complete""#
         if method == .readResource { text += #","ttlMs":0,"cacheScope":"private""# }
+        if !hasMeta { text += "," + String(decoding: RPCAnswer.serverMeta(server), as: UTF8.self) }
         return Array((isEmpty ? text : text + ",").utf8)
     }
 }

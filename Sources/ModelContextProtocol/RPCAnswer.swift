@@ -59,6 +59,12 @@ public enum RPCAnswer {
         }
     }
 
+    /// The member `_meta` by which a result says whose it is (2026-07-28).
+    /// - Parameter server: JSON text of name and version.
+    public static func serverMeta(_ server: [UInt8]) -> [UInt8] {
+        Array(#""_meta":{"io.modelcontextprotocol/serverInfo":"#.utf8) + server + [UInt8(ascii: "}")]
+    }
+
     /// The gateway's own capabilities.
     static func capabilities(_ writer: inout JSONWriter) {
         writer.member("tools") { $0.member("listChanged", true) }

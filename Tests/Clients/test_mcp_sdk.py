@@ -87,6 +87,8 @@ def test_the_checker_of_the_new_revision_is_content(gateway):
         [SERVERS / "mcpcheck", f"http://{host}:{port}/mcp", "--json"], capture_output=True, text=True, timeout=90,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    checks = json.loads(done.stdout)["checks"]
+    assert [check["status"] for check in checks] == ["pass"] * 8, [one for one in checks if one["status"] != "pass"]
 
 
 @pytest.fixture

@@ -140,11 +140,11 @@ def test_a_stream_that_breaks_is_resumed(front, proxy_to, generation):
 
 # Bytes: WebSocket.
 
-def connect(address, headers=None, subprotocols=("mcp",), **query):
+def connect(address, headers=None, subprotocols=("mcp",), compression="deflate", **query):
     from websockets.sync.client import connect as open_socket
     return open_socket(
         phoenix.url(address, "/mcp/socket", **query), subprotocols=subprotocols, additional_headers=headers,
-        open_timeout=15, close_timeout=5)
+        compression=compression, open_timeout=15, close_timeout=5)
 
 
 def initialize(id=1, session=None, version="2025-11-25"):

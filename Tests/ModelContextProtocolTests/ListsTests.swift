@@ -67,13 +67,18 @@ struct ListsTests {
     }
 
     @Test(arguments: [
-        (#"{}"#, #""resultType":"complete""#), (#"{"content":[]}"#, #""resultType":"complete","#),
+        (#"{}"#, #""resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"g"}}"#),
+        (
+            #"{"content":[]}"#,
+            #""resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"g"}},"#
+        ), (#"{"_meta":{}}"#, #""resultType":"complete","#),
         (#"{"resultType":"input_required"}"#, nil),
     ]) func resultsGetWhatOlderServersLack(_ result: String, _ members: String?) throws {
         let text = #"{"jsonrpc":"2.0","id":1,"result":\#(result)}"#
         try Array(text.utf8).withUnsafeBytes { bytes in
             let message = try RPCMessage(bytes, maxDepth: 64)
-            let missing = ModernRequest.missingMembers(.callTool, message, bytes)
+            let missing = ModernRequest.missingMembers(
+                .callTool, message, bytes, server: Array(#"{"name":"g"}"#.utf8))
             #expect(missing.map { String(decoding: $0, as: UTF8.self) } == members)
         }
     }

@@ -51,7 +51,7 @@ final class DemoSession: UpstreamSession {
             hub.eventLoop.assumeIsolated().execute { [self] in
                 guard isOpen else { return }
                 hub.readClock()
-                text("the client answered: " + String(decoding: said, as: UTF8.self), to: number, isError: false)
+                answered(String(decoding: said, as: UTF8.self), number)
             }
         }
     }
@@ -77,20 +77,25 @@ final class DemoSession: UpstreamSession {
     private func callTool(_ request: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ number: Int) {
         let name = request.name.map { RPCMessage.text($0, bytes) } ?? ""
         let arguments = DemoArguments(bytes, request.params)
+        guard let tool = DemoTools.all.first(where: { $0.name == name }) else {
+            return say(RPCError.invalidParams("Unknown tool: \(name)").response(id: Array("\(number)".utf8)))
+        }
+        if let problem = DemoTools.problem(arguments, of: tool) { return fail(problem, number) }
         switch name {
         case "echo":
-            guard let said = arguments.text("text") else { return missing("text", to: number) }
-            text(said, to: number, isError: false)
+            let said = arguments.text("text") ?? ""
+            text(said, to: number) { $0.member("text", said) }
         case "add":
-            guard let a = arguments.number("a"), let b = arguments.number("b") else {
-                return missing("the numbers a and b", to: number)
+            let sum = (arguments.number("a") ?? 0) + (arguments.number("b") ?? 0)
+            guard sum.isFinite else { return fail("the sum is larger than a number can be", number) }
+            text(DemoArguments.written(sum), to: number) {
+                $0.member("sum", raw: DemoArguments.written(sum).utf8)
             }
-            text(DemoArguments.written(a + b), to: number, isError: false)
         case "slow":
             let steps = arguments.integer("steps", 1...1000) ?? 5
             let milliseconds = Int64(arguments.integer("milliseconds", 1...60_000) ?? 200)
             step(1, of: steps, every: milliseconds, number)
-        case "fail": text("this tool always fails", to: number, isError: true)
+        case "fail": fail("this tool always fails", number)
         case "ask":
             let question = arguments.text("question") ?? "What is your name?"
             if call(number)?.isModern == true {
@@ -98,11 +103,9 @@ final class DemoSession: UpstreamSession {
             } else {
                 ask(question, number)
             }
-        case "big":
-            let count = arguments.integer("bytes", 0...(16 << 20)) ?? 65_536
-            text(String(repeating: "x", count: count), to: number, isError: false)
         default:
-            say(RPCError.invalidParams("Unknown tool: \(name)").response(id: Array("\(number)".utf8)))
+            let count = arguments.integer("bytes", 0...(16 << 20)) ?? 65_536
+            text(String(repeating: "x", count: count), to: number) { $0.member("bytes", count) }
         }
     }
 
@@ -125,7 +128,7 @@ final class DemoSession: UpstreamSession {
                 self.step(step + 1, of: steps, every: milliseconds, number)
             } else {
                 running[number] = nil
-                text("took \(steps) steps", to: number, isError: false)
+                text("took \(steps) steps", to: number) { $0.member("steps", steps) }
             }
         }
     }
@@ -136,7 +139,7 @@ final class DemoSession: UpstreamSession {
     ) {
         let parameters = request.params.map { DemoRetry(bytes, $0) }
         if let said = parameters?.response {
-            return text("the client answered: " + said, to: number, isError: false)
+            return answered(said, number)
         }
         let capabilities = request.modernCapabilities.map { String(decoding: bytes[$0.offset..<$0.end], as: UTF8.self) }
         guard capabilities?.contains("\"elicitation\"") == true else {
@@ -184,22 +187,36 @@ final class DemoSession: UpstreamSession {
 
     // MARK: - Answers
 
-    private func missing(_ what: String, to number: Int) {
-        text("\(what) must be given", to: number, isError: true)
+    private func fail(_ reason: String, _ number: Int) {
+        answer(
+            JSONWriter.object { writer in
+                Self.content(reason, &writer)
+                writer.member("isError", true)
+            }, to: number)
     }
 
-    private func text(_ text: String, to number: Int, isError: Bool) {
-        let result = JSONWriter.object { writer in
-            writer.key("content")
-            writer.array { content in
-                content.object { part in
-                    part.member("type", "text")
-                    part.member("text", text)
-                }
+    /// - Parameter said: JSON text of what the client answered.
+    private func answered(_ said: String, _ number: Int) {
+        text("the client answered: " + said, to: number) { $0.member("answer", raw: said.utf8) }
+    }
+
+    private func text(_ text: String, to number: Int, structured: (inout JSONWriter) -> Void) {
+        answer(
+            JSONWriter.object { writer in
+                Self.content(text, &writer)
+                writer.member("structuredContent") { structured(&$0) }
+                writer.member("isError", false)
+            }, to: number)
+    }
+
+    private static func content(_ text: String, _ writer: inout JSONWriter) {
+        writer.key("content")
+        writer.array { content in
+            content.object { part in
+                part.member("type", "text")
+                part.member("text", text)
             }
-            writer.member("isError", isError)
         }
-        answer(result, to: number)
     }
 
     private func answer(_ result: [UInt8], to number: Int) {

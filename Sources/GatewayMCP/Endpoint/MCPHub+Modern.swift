@@ -53,9 +53,9 @@ extension MCPHub {
         }
         session.touch()
         if let kind = ListKind(method) {
-            ListAssembly(kind, of: servers(of: view), hub: self, session: session.upstream) { list in
+            ListAssembly(kind, of: servers(of: view), hub: self, session: session.upstream) { [unowned self] list in
                 let result = view.catalogue.result(
-                    kind, modern: (timeToLive: list.timeToLive ?? 0, isPublic: false))
+                    kind, modern: (timeToLive: list.timeToLive ?? 0, isPublic: false, server: self.ownInfo))
                 reply.respond(ByteBuffer(bytes: RPCAnswer.result(result, id: id)), to: id)
             }.start()
         } else if method == .listen {

@@ -59,7 +59,7 @@ struct Catalogue {
     }
 
     /// The `result` of a list, with the bytes of the servers and the names of the gateway.
-    func result(_ kind: ListKind, modern: (timeToLive: Int, isPublic: Bool)?) -> [UInt8] {
+    func result(_ kind: ListKind, modern: (timeToLive: Int, isPublic: Bool, server: [UInt8])?) -> [UInt8] {
         var output: [UInt8] = Array("{\"\(kind.member)\":[".utf8)
         var isFirst = true
         var seen: Set<String> = []
@@ -89,8 +89,9 @@ struct Catalogue {
         if let modern {
             let scope = modern.isPublic ? "public" : "private"
             output.append(
-                contentsOf: ",\"resultType\":\"complete\",\"ttlMs\":\(modern.timeToLive),\"cacheScope\":\"\(scope)\""
+                contentsOf: ",\"resultType\":\"complete\",\"ttlMs\":\(modern.timeToLive),\"cacheScope\":\"\(scope)\","
                     .utf8)
+            output.append(contentsOf: RPCAnswer.serverMeta(modern.server))
         }
         output.append(UInt8(ascii: "}"))
         // Items may have been written over several lines.

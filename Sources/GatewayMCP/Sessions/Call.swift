@@ -127,7 +127,8 @@ final class Call {
                     splice.replace(place, with: id)
                     var status = 200
                     if isModern {
-                        if let members = ModernRequest.missingMembers(method, message, bytes),
+                        if let members = ModernRequest.missingMembers(
+                            method, message, bytes, server: reply.hub.ownInfo),
                             let result = message.result
                         {
                             splice.insert(members, at: result.offset + 1)

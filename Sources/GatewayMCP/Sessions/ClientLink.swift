@@ -49,6 +49,14 @@ final class ClientLink {
         }
     }
 
+    /// Sends what has waited for a connection.
+    func replay(_ messages: [ByteBuffer]) {
+        switch carrier {
+        case .pipe(let pipe): pipe.replay(messages)
+        case .stream: for message in messages { send(message) }
+        }
+    }
+
     /// Confirms a message that has no answer.
     func acknowledge(_ token: Int) { if case .pipe(let pipe) = carrier { pipe.acknowledge(token) } }
 

@@ -128,7 +128,7 @@ final class ClientSession {
         touch()
         link?.close(1000, "MCP session reconnected on another connection")
         link = new
-        for message in sessionLog.messages(of: 0, after: standaloneSent) { new.send(message) }
+        new.replay(sessionLog.messages(of: 0, after: standaloneSent))
         standaloneSent = max(standaloneSent, sessionLog.last(of: 0))
     }
 

@@ -30,6 +30,7 @@ public struct MessagePipeRequest: Sendable {
 /// Carries what an endpoint sends.
 protocol MessagePipeCarrier: AnyObject {
     func send(_ message: ByteBuffer, answering token: Int)
+    func replay(_ messages: [ByteBuffer])
     func acknowledge(_ token: Int)
     func close(_ code: CloseCode, _ reason: String)
 }
@@ -57,6 +58,12 @@ public final class MessagePipe {
     public func send(_ message: ByteBuffer, answering token: Int = 0) {
         guard isOpen else { return }
         carrier?.send(message, answering: token)
+    }
+
+    /// Sends what has waited for a connection. It was bounded where it waited, and counts towards no bound here.
+    public func replay(_ messages: [ByteBuffer]) {
+        guard isOpen, !messages.isEmpty else { return }
+        carrier?.replay(messages)
     }
 
     /// Confirms a message that has no answer.
@@ -117,6 +124,8 @@ public final class MessagePipe {
         func send(_ message: ByteBuffer, answering token: Int) {
             onConnection { $0.send(message, answering: token) }
         }
+
+        func replay(_ messages: [ByteBuffer]) { onConnection { $0.replay(messages) } }
 
         func acknowledge(_ token: Int) { onConnection { $0.acknowledge(token) } }
 

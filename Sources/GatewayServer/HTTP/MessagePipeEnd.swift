@@ -46,12 +46,20 @@ final class MessagePipeEnd: MessagePipeCarrier {
     }
 
     func send(_ message: ByteBuffer, answering token: Int) {
-        // One message may be as large as it likes; behind it nothing may pile up.
-        if waitingBytes > maxWaitingBytes {
-            return close(.slowConsumer, "more than mcp.max_unsent_bytes waited")
-        }
+        let isTooMuch = waitingBytes > maxWaitingBytes
         waiting.append(Waiting(message: message, token: token))
         waitingBytes += message.readableBytes
+        // One message may be as large as it likes; behind it nothing may pile up.
+        if isTooMuch {
+            loop.counters[Int(Transport.webSocket.rawValue)].slowConsumers += 1
+            loop.gateway.logger.info("a connection is closed: its client reads too slowly")
+            return close(.slowConsumer, "more than mcp.max_unsent_bytes waited")
+        }
+        wake()
+    }
+
+    func replay(_ messages: [ByteBuffer]) {
+        for message in messages { waiting.append(Waiting(message: message, token: 0)) }
         wake()
     }
 

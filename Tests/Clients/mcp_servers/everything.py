@@ -2,7 +2,7 @@
 byte, and what it was told it can show.
 
 Its names are those that the public conformance scenarios ask for, with some of its own. `--prefix NAME` puts NAME before
-every tool, `--page N` gives lists in pages of N.
+every tool, `--page N` gives lists in pages of N, `--hang METHOD` never answers METHOD.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import threading
 options = argparse.ArgumentParser()
 options.add_argument("--prefix", default="")
 options.add_argument("--page", type=int, default=100)
+options.add_argument("--hang", action="append", default=[])
 options = options.parse_args()
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -221,6 +222,22 @@ def task(arguments, message):
     yield
 
 
+def large(arguments, message):
+    """As many bytes as asked for, behind as many progress notifications, each with as much text."""
+    token = message["params"].get("_meta", {}).get("progressToken")
+    for number in range(arguments.get("notifications", 0)):
+        notify("notifications/progress", progressToken=token, progress=number + 1, message="x" * arguments.get("each", 0))
+    return text("y" * arguments.get("bytes", 0))
+    yield
+
+
+def hang(arguments, message):
+    """From now on METHOD is not answered any more."""
+    options.hang.append(arguments["method"])
+    return text("as you like")
+    yield
+
+
 def exit(arguments, message):
     os._exit(3)
     yield
@@ -251,7 +268,7 @@ TOOLS = {
     "test_elicitation_sep1330_enums": elicit(ENUMS), "test_elicitation_url": elicit_url, "test_roots": roots,
     "json_schema_2020_12_tool": simple_text, "unknown_question": unknown_question, "two_questions": two_questions,
     "exact": exact, "shown": shown, "told": told, "add_tool": add_tool, "touch": touch, "announce": announce,
-    "change_prompts": change_prompts, "wait": wait, "task": task, "exit": exit,
+    "change_prompts": change_prompts, "wait": wait, "task": task, "large": large, "hang": hang, "exit": exit,
 }
 REPEATABLE = {"shown", "told", "test_simple_text"}
 
@@ -394,6 +411,8 @@ def handle(line):
             state["cancelled"].append(message["params"])
         else:
             state["notified"].append(message["method"])
+        return
+    if message["method"] in options.hang:
         return
     if message["method"] == "server/discover":
         return say(id=id, error={"code": -32601, "message": "Method not found"})
