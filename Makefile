@@ -35,13 +35,14 @@ lint: ## format, import rules
 	swift format lint --strict --recursive Sources Tests Fuzz/Targets Fuzz/Driver Package.swift
 	Scripts/check-imports
 
-soak: build ## Autobahn|Testsuite, 200 kills under load, vanishing MCP clients, a million messages through the store
+soak: build ## Autobahn|Testsuite, 200 runs with faults, 100,000 seeds, vanishing MCP clients, a million messages stored
 	Tests/Autobahn/run
 	@Scripts/packages build clients
 	swift build --build-tests
 	Tests/Clients/run --collect-only -qq >/dev/null
-	.build/clients-venv/bin/python Tests/Soak/kill --runs 200
+	MCP_GATEWAY_BIN=$(CURDIR)/$(GATEWAY) .build/clients-venv/bin/python Tests/Soak/run --runs 200
 	.build/clients-venv/bin/python Tests/Soak/mcp-leaks
+	MCP_SIMULATION_SEEDS=100000 swift test --skip-build --filter SimulationTests
 	MCP_STORE_MESSAGES=1000000 swift test --skip-build --filter SizeTests
 
 fuzz: ## libFuzzer on what reads strangers' bytes; SECONDS=600 each, TARGET="frames json" for some

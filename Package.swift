@@ -148,6 +148,12 @@ let package = Package(
         .testTarget(name: "GatewayWebhooksTests", dependencies: ["GatewayWebhooks", "GatewayServer", "GatewayCore"]),
         .testTarget(name: "GatewayCoreTests", dependencies: ["TestSupport", "GatewayCore"]),
         .testTarget(name: "GatewayConfigurationTests", dependencies: ["TestSupport", "GatewayConfiguration"]),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: [
+                "TestSupport", "GatewayCore", "GatewayStore", "DeliveryHistory",
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]),
         // A program that tests kill while it holds processes.
         .executableTarget(
             name: "holds-processes", dependencies: ["GatewayProcesses"], path: "Tests/Programs/holds-processes"),

@@ -95,6 +95,30 @@ public struct StoreRelease: Equatable, Sendable {
     }
 }
 
+extension StoreRelease {
+    /// What is to be deleted when a session is done with a range of its log.
+    /// - Parameters:
+    ///   - life: the session's own life.
+    ///   - inherited: where the messages are stored with which the log began.
+    ///   - ends: whether the session is over.
+    public static func of(_ range: Range<Int>, life: Int64, inherited: [StorePlace], ends: Bool) -> [StoreRelease] {
+        var releases: [StoreRelease] = []
+        var index = range.lowerBound
+        while index < min(range.upperBound, inherited.count) {
+            let life = inherited[index].life
+            var last = index
+            while last + 1 < min(range.upperBound, inherited.count), inherited[last + 1].life == life { last += 1 }
+            let isOver = last + 1 == inherited.count || inherited[last + 1].life != life
+            releases.append(StoreRelease(life: life, before: inherited[last].sequence + 1, ends: isOver))
+            index = last + 1
+        }
+        if range.upperBound > inherited.count || ends {
+            releases.append(StoreRelease(life: life, before: range.upperBound, ends: ends))
+        }
+        return releases
+    }
+}
+
 /// What waits for one client.
 public struct StoredSession: Sendable {
     /// Oldest first.

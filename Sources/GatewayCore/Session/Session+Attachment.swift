@@ -93,9 +93,11 @@ extension Session {
         cursors.append(cursor)
         if !request.isIndependent {
             if activeTransport == nil || activeTransport == request.transport && handover == nil {
+                // What another one that is in charge has not delivered yet is still due.
+                let isAlone = !cursors.contains { $0.role == .active && $0.carriesAll }
                 activeTransport = request.transport
                 cursors[cursors.count - 1].role = .active
-                if request.carriesAll { liveFloor = max(liveFloor, start) }
+                if request.carriesAll, isAlone { liveFloor = max(liveFloor, start) }
             } else {
                 let takesOver =
                     activeTransport != request.transport
@@ -116,6 +118,8 @@ extension Session {
             }
         }
 
+        if reason != nil { tellLosses(cursors.count - 1) }
+
         var attachment = Attachment(
             reason: reason, replayed: replayed, nextSequence: log.next, isActive: cursors[cursors.count - 1].delivers)
         if reason == nil {
@@ -124,6 +128,18 @@ extension Session {
             attachment.abandonedTopics = removeOrphans()
         }
         return attachment
+    }
+
+    /// Lets a connection begin with the hole that durable messages have left.
+    private mutating func tellLosses(_ index: Int) {
+        guard let losses, losses.upperBound >= safelyDelivered, cursors[index].delivers else { return }
+        let start = cursors[index].position
+        let from = max(losses.lowerBound, safelyDelivered)
+        // Whoever takes over goes on where another one was, which is told itself.
+        guard from < start, cursors[index].flushed == start, cursors[index].notice == nil else { return }
+        cursors[index].position = from
+        cursors[index].flushed = from
+        skip(index, to: start, .trimmed)
     }
 
     /// A connection has gone.
@@ -148,7 +164,7 @@ extension Session {
             if let next = activeTransport {
                 // What a client that acknowledges has not acknowledged may have died with the connection.
                 activate(
-                    start: acknowledged > 0 ? acknowledged : max(delivered, liveFloor),
+                    start: acknowledges ? safelyDelivered : max(delivered, liveFloor),
                     notice: TransportSwitch(from: active, to: next, reason: .disconnected), wakes: &wakes)
             }
         } else {
@@ -179,7 +195,7 @@ extension Session {
             return (oldestUndone, .new)
         case .automatic:
             guard connectionsSoFar > 0 else { return (oldestUndone, .new) }
-            wanted = acknowledged > 0 ? acknowledged : delivered
+            wanted = safelyDelivered
         case .after(let id):
             guard id.epoch == epoch else { return (oldestUnacknowledged, .epoch) }
             wanted = next(after: id.sequence)
@@ -198,7 +214,7 @@ extension Session {
     }
 
     /// Whether a resume goes on behind what is delivered, even if that moves while a switch waits.
-    private func followsDelivery(_ resume: ResumePoint) -> Bool { resume == .automatic && acknowledged == 0 }
+    private func followsDelivery(_ resume: ResumePoint) -> Bool { resume == .automatic && !acknowledges }
 
     /// The sequence behind one that a client named; the largest number there is stays beyond every log.
     private func next(after sequence: Int) -> Int { sequence < .max ? sequence + 1 : .max }

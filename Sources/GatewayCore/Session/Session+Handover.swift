@@ -105,9 +105,9 @@ extension Session {
 }
 
 extension Session {
-    /// Everything before this has been received, as far as can be known: acknowledged, by a client that does that, else
-    /// delivered.
-    public var safelyDelivered: Int { acknowledges ? acknowledged : delivered }
+    /// Everything before this has been received, as far as can be known: a client that acknowledges says so, or has
+    /// resumed behind it; of others the kernel is believed.
+    public var safelyDelivered: Int { acknowledges ? max(acknowledged, done) : delivered }
 
     /// Whether the connection waits for another transport to fail.
     public func isStandingBy(_ connection: ConnectionID) -> Bool {

@@ -52,6 +52,7 @@ public struct Session: Sendable {
         var restored = 0
         var handover: Handover?
         var companion: (any AnyObject & Sendable)?
+        var losses: ClosedRange<Int>?
     }
 
     private var extras = Seldom<Extras>()
@@ -133,7 +134,7 @@ public struct Session: Sendable {
     private mutating func makeRoom(for message: Message, limits: SessionLimits) -> Bool {
         if cursors.isEmpty, message.isDurable, !waits(message, limits: limits) { return false }
         while log.count >= limits.logMessages || log.bytes + message.cost > limits.logBytes, let first = log.first {
-            if limits.keepsUndelivered || first.isDurable, log.oldest >= delivered {
+            if limits.keepsUndelivered || first.isDurable, log.oldest >= safelyDelivered {
                 // The client has a right to this one. Durable messages wait behind it within their own bounds; what is
                 // not durable waits only for a client that is here to take it.
                 let hasRoom: Bool
@@ -146,6 +147,7 @@ public struct Session: Sendable {
                 }
                 // Connections that drop lose it, and are told.
                 guard !hasRoom, dropsForSlowReaders else { return hasRoom }
+                if first.isDurable { noteLoss(log.oldest) }
             }
             removeOldest()
         }
@@ -156,7 +158,7 @@ public struct Session: Sendable {
     private func waits(_ message: Message, limits: SessionLimits) -> Bool {
         var count = 0
         var bytes = message.cost
-        for sequence in max(log.oldest, delivered)..<max(log.next, delivered)
+        for sequence in max(log.oldest, safelyDelivered)..<max(log.next, safelyDelivered)
         where log[sequence].isDurable || limits.keepsUndelivered {
             count += 1
             bytes += log[sequence].cost
@@ -228,7 +230,7 @@ public struct Session: Sendable {
         if cursors[index].isOverrun { return .fellBehind(from: cursors[index].handedOut, to: log.next) }
         if cursors[index].position < log.oldest {
             guard cursors[index].toleratesHoles else {
-                return .fellBehind(from: cursors[index].position, to: log.oldest - 1)
+                return .fellBehind(from: cursors[index].handedOut, to: log.oldest - 1)
             }
             skip(index, to: log.oldest, cursors[index].policy.drops ? .trimmed : .backpressure)
         }
@@ -396,6 +398,17 @@ extension Session {
     public internal(set) var restored: Int {
         get { extras.value.restored }
         set { extras.value.restored = newValue }
+    }
+
+    /// Where durable messages were that made way for slow readers before the client was known to have them. Whoever
+    /// starts behind them without a place of its own is told.
+    var losses: ClosedRange<Int>? {
+        get { extras.isUnused ? nil : extras.value.losses }
+        set { if newValue != nil || !extras.isUnused { extras.value.losses = newValue } }
+    }
+
+    private mutating func noteLoss(_ sequence: Int) {
+        losses = (losses?.lowerBound ?? sequence)...sequence
     }
 
     /// A switch of transports that is not complete.

@@ -155,18 +155,8 @@ final class MessageStorage: Sendable {
 
     /// Stored messages of a session that are done; they are deleted with one of the next commits.
     func release(_ handle: SessionHandle, _ range: Range<Int>, ends: Bool = false) {
-        let inherited = handle.inherited
-        var index = range.lowerBound
-        while index < min(range.upperBound, inherited.count) {
-            let life = inherited[index].life
-            var last = index
-            while last + 1 < min(range.upperBound, inherited.count), inherited[last + 1].life == life { last += 1 }
-            let isOver = last + 1 == inherited.count || inherited[last + 1].life != life
-            put(StoreRelease(life: life, before: inherited[last].sequence + 1, ends: isOver))
-            index = last + 1
-        }
-        if range.upperBound > inherited.count || ends {
-            put(StoreRelease(life: handle.life, before: range.upperBound, ends: ends))
+        for release in StoreRelease.of(range, life: handle.life, inherited: handle.inherited, ends: ends) {
+            put(release)
         }
     }
 

@@ -30,6 +30,15 @@ class Proxy:
         for pair in pairs:
             self._reset(pair)
 
+    def cut_gently(self):
+        """Ends all present connections; what has come from the server is still read by the clients."""
+        with self._lock:
+            pairs, self._pairs = self._pairs, []
+        for client, server in pairs:
+            for side, how in ((server, socket.SHUT_RDWR), (client, socket.SHUT_WR)):
+                with contextlib.suppress(OSError):
+                    side.shutdown(how)
+
     def cut_after(self, count):
         """Resets the connections once `count` more bytes went down to clients, wherever in a message that is."""
         with self._lock:

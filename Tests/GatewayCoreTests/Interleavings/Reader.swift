@@ -22,6 +22,8 @@ struct Reader {
     var reportedBefore = 0
     /// What must come next; `nil` while it stands by.
     var next: Int?
+    /// It begins with a hole: durable messages made way for slow readers before.
+    var beginsWithHole = false
     /// Where it began to deliver, at last.
     var began: Int?
     /// The place that the client named, if it was accepted.

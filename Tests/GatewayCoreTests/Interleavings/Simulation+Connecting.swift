@@ -84,6 +84,14 @@ extension Simulation {
             let start = attachment.nextSequence - attachment.replayed
             reader.next = start
             reader.began = start
+            if let gap = cursor?.gap {
+                reader.next = gap.from
+                reader.beginsWithHole = true
+                let lost = gap.from..<start
+                if attachment.reason == nil || !lost.contains(where: { ledger.entries[$0].message.isDurable }) {
+                    report(.delivery, "begins with a hole from \(gap.from) that it does not lack")
+                }
+            }
             if start < session.log.oldest { report(.delivery, "starts at \(start), which is not there any more") }
             if takesOver == nil {
                 if wanted.reason == nil, start != wanted.sequence {
@@ -98,7 +106,7 @@ extension Simulation {
             report(.delivery, "stands by and says that it replays \(attachment.replayed)")
         }
         if takesOver?.reason == .resumed || handoverBefore == nil && session.handover?.start != nil {
-            resumer = (reader.id, wanted.sequence, request.resume == .automatic && ledger.acknowledged == 0)
+            resumer = (reader.id, wanted.sequence, request.resume == .automatic && !session.acknowledges)
         }
         readers.append(reader)
         roles[reader.id] =
@@ -115,7 +123,7 @@ extension Simulation {
         case .automatic:
             guard hadConnections else { return (0, .new) }
             // `checkLog` sees to it that this is right.
-            sequence = ledger.acknowledged > 0 ? ledger.acknowledged : session.delivered
+            sequence = session.safelyDelivered
         case .after(let id):
             guard id.epoch == session.epoch else { return (0, .epoch) }
             sequence = id.sequence + 1

@@ -31,6 +31,7 @@ extension Simulation {
         let isRight =
             switch reason {
             case .expired: range.count == 1 && ledger.entries[range.lowerBound].message.expiresAt <= now
+            case .trimmed where reader.beginsWithHole: true
             case .slowConsumer, .trimmed: reader.policy.drops
             case .backpressure: reader.acknowledges
             case .notStored, .damaged: false

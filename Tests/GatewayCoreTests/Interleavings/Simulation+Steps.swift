@@ -53,7 +53,7 @@ extension Simulation {
         let present = readers.filter { !$0.isExpelled }
         let wasAbsent = !present.contains(where: \.carriesAll)
         let before = (count: session.log.count, bytes: session.log.bytes, oldest: session.log.oldest)
-        let waiting = ledger.waiting(from: max(session.delivered, before.oldest))
+        let waiting = ledger.waiting(from: max(session.safelyDelivered, before.oldest))
         let result = subject.append(message, limits: limits, now: now, wakes: &wakes)
         note(
             "publish \(message.id)\(isDurable ? "!" : "") \(message.cost)\(wish.map { ">\($0.name)" } ?? "") -> \(result)"
