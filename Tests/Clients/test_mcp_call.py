@@ -3,6 +3,7 @@
 import json
 import subprocess
 
+import certificates
 import gateway as gateways
 import pytest
 from mcp_sdk import EVERYTHING
@@ -73,6 +74,18 @@ def test_exit_codes(run):
     assert done.returncode == 1 and "nobody" in done.stderr
     done = run("--timeout", "1", "slow", "steps=1", "milliseconds=20000")
     assert done.returncode == 1 and "no answer within 1 s" in done.stderr
+
+
+def test_a_gateway_with_a_certificate(start_gateway, run, tmp_path_factory):
+    authority = certificates.Authority(tmp_path_factory.mktemp("certificates"))
+    certificate, key = authority.issue("server")
+    host, port = start_gateway({"tls": {"certificate": certificate, "key": key}}).http
+    done = run("--ca", authority.file, "add", "a=1", "b=2", url=f"https://{host}:{port}/mcp")
+    assert (done.returncode, done.stdout) == (0, "3\n"), done.stderr
+    # A name as well as an address; and nobody is trusted without a reason.
+    assert run("--ca", authority.file, "add", "a=1", "b=2", url=f"https://localhost:{port}").stdout == "3\n"
+    assert run("add", "a=1", "b=2", url=f"https://{host}:{port}/mcp").returncode == 3
+    assert run("--ca", "/nowhere", url=f"https://{host}:{port}/mcp").returncode == 2
 
 
 def test_what_is_no_text_is_named(start_gateway, tmp_path):

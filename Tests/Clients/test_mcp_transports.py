@@ -4,8 +4,10 @@ import http.client
 import json
 import os
 
+import certificates
 import phoenix
 import pytest
+from longpoll import Poller
 from mcp_sdk import EVERYTHING, children_of, run_client, text
 from wait import until
 
@@ -140,11 +142,11 @@ def test_a_stream_that_breaks_is_resumed(front, proxy_to, generation):
 
 # Bytes: WebSocket.
 
-def connect(address, headers=None, subprotocols=("mcp",), compression="deflate", **query):
+def connect(address, headers=None, subprotocols=("mcp",), compression="deflate", connection=None, **query):
     from websockets.sync.client import connect as open_socket
     return open_socket(
-        phoenix.url(address, "/mcp/socket", **query), subprotocols=subprotocols, additional_headers=headers,
-        compression=compression, open_timeout=15, close_timeout=5)
+        phoenix.url(address, "/mcp/socket", "wss" if connection else "ws", **query), subprotocols=subprotocols, additional_headers=headers,
+        compression=compression, **(connection or {}), open_timeout=15, close_timeout=5)
 
 
 def initialize(id=1, session=None, version="2025-11-25"):
@@ -404,6 +406,43 @@ def test_a_channel_that_is_left_leaves_its_session(front, client, version):
         socket.join()
         assert socket.ok("mcp", call(1, "echo", {"text": "x"}))["error"]["code"] == -32600
         assert socket.ok("mcp", initialize(3, session))["mcpSessionId"] == session
+
+
+def test_a_channel_over_long_poll_carries_mcp(front, client):
+    poller = Poller(front.http, client)
+    poller.join()
+
+    def ask(message, ref):
+        poller.push("mcp", message, ref=ref)
+        return poller.until(lambda frame: frame.event == "phx_reply" and frame.ref == ref).payload["response"]
+
+    assert ask(initialize("i"), "2")["result"]["protocolVersion"] == "2025-11-25"
+    assert text(ask(call(1, "echo", {"text": "x"}), "3")) == "x"
+    poller.push("mcp", call(2, "test_elicitation", {"message": "Who?"}), ref="4")
+    question = poller.until(lambda frame: frame.event == "mcp").payload
+    answer = {"jsonrpc": "2.0", "id": question["id"], "result": {"action": "decline"}}
+    assert ask(answer, "5") == {}
+    answer = poller.until(lambda frame: frame.event == "phx_reply" and frame.ref == "4").payload["response"]
+    assert "decline" in text(answer)
+
+
+def test_every_transport_with_a_certificate(start_gateway, tmp_path_factory):
+    authority = certificates.Authority(tmp_path_factory.mktemp("certificates"))
+    certificate, key = authority.issue("server")
+    gateway = start_gateway({"tls": {"certificate": certificate, "key": key}})
+    secured = {"ssl": authority.client()}
+    with Socket(gateway.ws, connection=secured) as socket:
+        session = socket.begin()
+        socket.send(call(1, "slow", {"steps": 3, "milliseconds": 5}, {"progressToken": "p"}))
+        assert [socket.receive()["params"]["progress"] for _ in range(3)] == [1, 2, 3]
+        assert socket.receive()["id"] == 1
+        assert len(text(socket.ask(call(2, "big", {"bytes": 900_000})))) == 900_000
+    with Socket(gateway.http, connection=secured) as socket:
+        assert socket.begin(session) == session
+    channel, _ = phoenix.join(gateway.ws, "secured", connection=secured)
+    with channel:
+        assert channel.ok("mcp", initialize(1, session))["mcpSessionId"] == session
+        assert text(channel.ok("mcp", call(2, "echo", {"text": "x"}))) == "x"
 
 
 # Bytes: HTTP+SSE.

@@ -38,6 +38,12 @@ struct Call: AsyncParsableCommand {
     @Option(name: .customLong("header"), help: "A header of the requests, \"Name: value\". May be given several times.")
     var headers: [String] = []
 
+    @Option(
+        name: .customLong("ca"),
+        help: "Certificates that an https gateway's may be signed by, instead of the system's.",
+        completion: .file())
+    var authorities: String?
+
     @Option(help: "Seconds to wait for an answer.")
     var timeout = 120
 
@@ -120,10 +126,10 @@ struct Call: AsyncParsableCommand {
             let value = header[colon...].dropFirst().drop { $0 == " " }
             fields.append((String(header[..<colon]), String(value)))
         }
-        let messages = try await HTTPCall.post(body, to: address, fields: fields, timeout: timeout) { progress in
-            Output.error(progress)
-        }
-        return try Self.result(messages)
+        let answer = try await HTTPCall.post(
+            body, to: address, authorities: authorities, fields: fields, timeout: timeout
+        ) { Output.error($0) }
+        return try Self.result(answer)
     }
 
     private static func result(_ message: [UInt8]) throws -> [UInt8] {

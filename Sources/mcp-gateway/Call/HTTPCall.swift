@@ -51,12 +51,12 @@ struct HTTPAddress: Sendable {
 enum HTTPCall {
     /// Sends a message and waits for its answer; progress on the way is told in words.
     static func post(
-        _ body: [UInt8], to address: HTTPAddress, fields: [(String, String)], timeout: Int,
+        _ body: [UInt8], to address: HTTPAddress, authorities: String?, fields: [(String, String)], timeout: Int,
         progress: (String) -> Void
     ) async throws -> [UInt8] {
         let (parts, continuation) = AsyncThrowingStream<HTTPClientResponsePart, any Error>.makeStream()
         let group = MultiThreadedEventLoopGroup.singleton
-        let tls = address.isSecure ? try NIOSSLContext(configuration: .makeClientConfiguration()) : nil
+        let tls = address.isSecure ? try context(authorities) : nil
         let channel: any Channel
         do {
             channel = try await ClientBootstrap(group: group).connectTimeout(.seconds(10)).channelInitializer {
@@ -95,6 +95,17 @@ enum HTTPCall {
             throw failure
         } catch {
             throw CommandFailure("\(address.authority): \(error)", code: 3)
+        }
+    }
+
+    private static func context(_ authorities: String?) throws -> NIOSSLContext {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        guard let authorities else { return try NIOSSLContext(configuration: configuration) }
+        configuration.trustRoots = .file(authorities)
+        do {
+            return try NIOSSLContext(configuration: configuration)
+        } catch {
+            throw CommandFailure("--ca \(authorities): no certificates can be read from it", code: 2)
         }
     }
 
