@@ -43,6 +43,7 @@ soak: build ## Autobahn|Testsuite, 200 runs with faults, 100,000 seeds, vanishin
 	MCP_GATEWAY_BIN=$(CURDIR)/$(GATEWAY) .build/clients-venv/bin/python Tests/Soak/run --runs 200
 	.build/clients-venv/bin/python Tests/Soak/mcp-leaks
 	MCP_SIMULATION_SEEDS=100000 swift test --skip-build --filter SimulationTests
+	MCP_GATEWAY_BIN=$(CURDIR)/$(GATEWAY) .build/clients-venv/bin/python Tests/Soak/traffic
 	MCP_STORE_MESSAGES=1000000 swift test --skip-build --filter SizeTests
 
 fuzz: ## libFuzzer on what reads strangers' bytes; SECONDS=600 each, TARGET="frames json" for some

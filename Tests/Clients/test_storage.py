@@ -436,7 +436,7 @@ def test_storage_in_memory_makes_no_file(start, directory, client):
 
 
 def test_nothing_answered_is_lost_in_a_crash_under_load(start, new_client):
-    """A short form of Tests/Soak/kill."""
+    """The plain case; Tests/Soak/run has all the others."""
     one = start()
     clients = [new_client() for _ in range(8)]
     answered = {client: [] for client in clients}
