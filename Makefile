@@ -28,11 +28,12 @@ clients: ## real clients against the debug binary
 	@Scripts/packages build clients
 	@mkdir -p .build
 	swift build --product mcp-gateway
+	swift build --product embedded-gateway
 	set -o pipefail; Tests/Clients/run $(PYTEST) 2>&1 | tee .build/clients.log
 
 lint: ## format, import rules
 	@Scripts/packages build
-	swift format lint --strict --recursive Sources Tests Fuzz/Targets Fuzz/Driver Package.swift
+	swift format lint --strict --recursive Sources Tests Examples Fuzz/Targets Fuzz/Driver Package.swift
 	Scripts/check-imports
 
 soak: build ## Autobahn|Testsuite, 200 runs with faults, 100,000 seeds, vanishing MCP clients, a million messages stored

@@ -6,7 +6,7 @@ let package = Package(
     platforms: [.macOS("26.0")],
     products: [
         .executable(name: "mcp-gateway", targets: ["mcp-gateway"]),
-        .library(name: "GatewayServer", targets: ["GatewayServer"]),
+        .library(name: "GatewayServer", targets: ["GatewayServer", "GatewayCore"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
@@ -122,6 +122,12 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+
+        // A program that holds a gateway; `make test` builds and runs it.
+        .executableTarget(
+            name: "embedded-gateway",
+            dependencies: ["GatewayServer", "GatewayCore", .product(name: "Logging", package: "swift-log")],
+            path: "Examples/embedded-gateway"),
 
         // What reads strangers' bytes, for `make fuzz`; `make test` replays the corpora.
         .target(

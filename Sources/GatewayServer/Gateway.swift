@@ -24,6 +24,10 @@ public final class Gateway: Sendable {
     let longPollTokens: LongPollTokens
     /// Polls whose answer is due.
     let waitingPolls = SharedCounter()
+    /// What has been used of the switches back that the node allows.
+    private let returnUsage = Mutex(RateLimit.Usage())
+    /// Those who follow clients within this process.
+    let observers = ClientObservers()
     /// What goes on beside the event loops: handlers of messages, questions about clients.
     let tasks = RunningTasks()
     let logger: Logger
@@ -95,6 +99,12 @@ public final class Gateway: Sendable {
         return policy
     }
 
+    /// Whether one more client may go back to a better transport now. When a proxy of all has failed and comes back, they
+    /// do not change over in one moment.
+    func admitsReturn(now: Instant) -> Bool {
+        returnUsage.withLock { settings.returnRate.admit(&$0, now: now) == .admitted }
+    }
+
     /// The wake inbox of each event loop.
     var inboxes: [WakeInbox] { inboxList.items }
 
@@ -115,7 +125,9 @@ public final class Gateway: Sendable {
     /// - Parameters:
     ///   - responder: answers what is on no hot path.
     ///   - provider: answers on the event loops themselves.
-    public func start(api responder: any APIResponder, endpoints provider: (any EndpointProvider)? = nil) async throws {
+    public func start(api responder: any APIResponder = NoAPI(), endpoints provider: (any EndpointProvider)? = nil)
+        async throws
+    {
         // Before anything else: a certificate that cannot be used is the operator's to mend.
         let loaded = try settings.tls.map { service, tls throws(CertificateError) in try TLSIdentity(service, tls) }
         identities.withLock { $0 = loaded }
@@ -198,6 +210,7 @@ public final class Gateway: Sendable {
         certificateWatch.withLock { $0?.cancel() }
         await closeListeners()
         await tasks.end()
+        observers.end()
         // An event loop that has ended does not answer: nobody may ask it any more.
         let states = loops.withLock { list in
             defer { list = [] }
@@ -309,4 +322,13 @@ private final class OnceList<Item: Sendable>: Sendable {
 /// Answers the requests that are on no hot path.
 public protocol APIResponder: Sendable {
     func respond(to request: APIRequest) async -> APIResponse
+}
+
+/// The API of a gateway that has none: clients connect and messages are published, everything else is not there.
+public struct NoAPI: APIResponder {
+    public init() {}
+
+    public func respond(to request: APIRequest) async -> APIResponse {
+        .problem(Problem(404, "not_found", "no such path: \(request.head.uri)"))
+    }
 }

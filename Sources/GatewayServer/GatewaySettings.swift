@@ -110,6 +110,12 @@ public struct GatewaySettings: Sendable {
     public var maxOperationBytes = 64 << 20
     public var maxOperationAge = Instant.Span.seconds(3600)
     public var storage = StorageSettings()
+    /// How long after the loss of its better transport a client goes back to it at the earliest.
+    public var damping = DampingLimits()
+    /// Clients of the node that may go back to a better transport in one second.
+    public var returnRate = RateLimit(rate: 1000, burst: 1000)
+    /// How long a pong may be missing at least before another transport takes over.
+    public var probeTimeout = Instant.Span.milliseconds(400)
     /// Whom to ask before clients connect and join, and whom to tell that they have gone.
     public var hooks = LifecycleHooks()
     /// The name under which clients reach the gateway, when it differs from its address.

@@ -99,6 +99,12 @@ extension GatewaySettings {
         maxJSONDepth = configuration.json.maxDepth
         routes = configuration.routes.map { GatewayServer.Route($0, webhooks) }
         hooks = webhooks.hooks
+        damping.minimumDwell = Instant.Span(configuration.routing.minimumDwell)
+        damping.maximumDwell = Instant.Span(configuration.routing.maximumDwell)
+        damping.flapHalfLife = Instant.Span(configuration.routing.flapHalfLife)
+        let returns = configuration.routing.maxReturnsPerSecond
+        returnRate = RateLimit(rate: Double(returns), burst: returns)
+        probeTimeout = Instant.Span(configuration.routing.probeTimeout)
         idempotencyWindow = Instant.Span(configuration.idempotency.window)
         maxRememberedIDs = configuration.idempotency.maxIDs
         retainedTopics = configuration.retain.topics

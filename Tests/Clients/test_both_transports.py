@@ -217,6 +217,8 @@ def test_a_cut_in_the_middle_of_messages_loses_nothing_after_the_resume(gateway,
     published = 0
     for size in (2000, 333, 5000):
         socket(proxy.address, **({"last_event_id": last} if (last := receipts.last_event_id()) else {}))
+        # After a loss it stands by for a while.
+        until(lambda: gateway.api.client_health(client)["transport"] == "websocket", "the socket to be active")
         proxy.cut_after(size)
         gateway.api.publish_numbers(40, start=published, client_id=client)
         published += 40

@@ -23,7 +23,7 @@ import Testing
         (
             "pool:\n  size: 1",
             "gateway.yaml:1: unknown key pool; known here: listen, transports, tls, http2, session, idempotency, retain, sequencer, operations, storage, "
-                + "rate_limiting, security, cors, json, routes, mcpServers, mcp, cluster, log, debug, log_connections, production"
+                + "rate_limiting, security, cors, json, routes, routing, webhooks, circuit_breaker, mcpServers, mcp, cluster, log, debug, log_connections, production"
         ),
         ("Debug: true", "gateway.yaml:1: unknown key Debug; did you mean debug?"),
     ])

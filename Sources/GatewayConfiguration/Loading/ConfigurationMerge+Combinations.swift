@@ -24,6 +24,9 @@ extension ConfigurationMerge {
             backpressure.halfRatePending < backpressure.criticalPending,
             "session.backpressure.half_rate_pending", "must be less than", "session.backpressure.critical_pending")
         require(
+            configuration.routing.minimumDwell <= configuration.routing.maximumDwell,
+            "routing.minimum_dwell", "must not be more than", "routing.maximum_dwell")
+        require(
             configuration.webhooks.retryDelay <= configuration.webhooks.maxRetryDelay,
             "webhooks.retry_delay", "must not be more than", "webhooks.max_retry_delay")
         checkExposure()

@@ -323,6 +323,21 @@ extension SettingTable {
     private static let routing: [Setting] = [
         Setting(
             "routes", \.routes, .routes, "What becomes of a message that names no recipient; the first match decides"),
+        Setting(
+            "routing.minimum_dwell", \.routing.minimumDwell, .duration(.zero ... .seconds(3_600)),
+            "How long after the first loss of its better transport a client goes back to it at the earliest"),
+        Setting(
+            "routing.maximum_dwell", \.routing.maximumDwell, .duration(.zero ... .seconds(86_400)),
+            "Longest such wait; it doubles with each further loss"),
+        Setting(
+            "routing.flap_half_life", \.routing.flapHalfLife, .duration(.milliseconds(100)...(.seconds(86_400))),
+            "After this time without a loss the losses so far count half"),
+        Setting(
+            "routing.max_returns_per_second", \.routing.maxReturnsPerSecond, .integer(1...1_000_000),
+            "Clients of the node that go back in one second"),
+        Setting(
+            "routing.probe_timeout", \.routing.probeTimeout, .duration(.milliseconds(50)...(.seconds(60))),
+            "How long a pong may be missing at least before another transport takes over"),
         Setting("webhooks.connect", \.webhooks.connect, .optional(.url), "Asked before a client connects"),
         Setting("webhooks.join", \.webhooks.join, .optional(.url), "Asked before a client joins topics"),
         Setting("webhooks.disconnect", \.webhooks.disconnect, .optional(.url), "Told when a connection has ended"),

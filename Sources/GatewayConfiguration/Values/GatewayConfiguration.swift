@@ -40,6 +40,8 @@ public struct GatewayConfiguration: Sendable, Equatable {
     public var webhooks = Webhooks()
     /// When what keeps failing is not called for a while.
     public var circuitBreaker = CircuitBreaker()
+    /// How clients change between their transports.
+    public var routing = Routing()
     /// MCP servers behind the gateway, in the order of the configuration.
     public var mcpServers: [MCPServer] = []
     /// Bounds of the MCP side.

@@ -116,6 +116,8 @@ public struct TransportSwitch: Hashable, Sendable {
         case resumed
         /// The last connection of the active transport has gone.
         case disconnected
+        /// The connection of the active transport does not answer any more.
+        case unresponsive
     }
 
     public let from: Transport

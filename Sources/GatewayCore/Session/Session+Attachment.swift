@@ -101,6 +101,7 @@ extension Session {
             } else {
                 let takesOver =
                     activeTransport != request.transport
+                    && damping?.holds(request.transport, now: now) != true
                     && (request.transport < activeTransport! || goesOn && start < handedOut)
                 if takesOver {
                     beginHandover(
@@ -143,8 +144,14 @@ extension Session {
     }
 
     /// A connection has gone.
-    /// - Parameter flushed: everything before this sequence, among what was handed to it, has reached the kernel.
-    public mutating func detach(_ connection: ConnectionID, flushed: Int, now: Instant, wakes: inout WakeSet) {
+    /// - Parameters:
+    ///   - flushed: everything before this sequence, among what was handed to it, has reached the kernel.
+    ///   - isLost: whether it failed, rather than being left by its client.
+    ///   - damping: how long its transport has to wait then.
+    public mutating func detach(
+        _ connection: ConnectionID, flushed: Int, isLost: Bool = false, damping limits: DampingLimits = DampingLimits(),
+        now: Instant, wakes: inout WakeSet
+    ) {
         guard let index = cursors.firstIndex(where: { $0.connection == connection }) else { return }
         noteFlushed(index, before: flushed, now: now, wakes: &wakes)
         let gone = cursors.remove(at: index)
@@ -152,12 +159,14 @@ extension Session {
         if cursors.isEmpty {
             activeTransport = nil
             handover = nil
+            damping = nil
             detachedSince = now
             connectedSince = nil
             return
         }
         guard gone.role != .independent else { return }
         let candidates = cursors.filter { $0.role != .independent }.map(\.transport)
+        if isLost { noteLoss(of: gone.transport, candidates, limits: limits, now: now) }
         if let active = activeTransport, !candidates.contains(active) {
             handover = nil
             activeTransport = candidates.min()

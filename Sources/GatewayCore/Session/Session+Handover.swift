@@ -114,3 +114,63 @@ extension Session {
         cursors.contains { $0.connection == connection && $0.role == .standby }
     }
 }
+
+/// Leaving a transport that fails, and coming back to it.
+extension Session {
+    /// A connection was lost. If it was the last of a better transport, that has to wait before it is returned to.
+    mutating func noteLoss(of transport: Transport, _ candidates: [Transport], limits: DampingLimits, now: Instant) {
+        guard let next = candidates.min(), transport < next else { return }
+        var damping = TransportDamping(transport)
+        if let present = self.damping, present.transport == transport { damping = present }
+        damping.lost(limits: limits, now: now)
+        self.damping = damping
+    }
+
+    /// Whether a connection is the only one in charge while another transport stands by.
+    func isBackedUp(_ index: Int) -> Bool {
+        cursors[index].role == .active && cursors[index].carriesAll && handover == nil
+            && cursors.contains { $0.role == .standby && $0.carriesAll && $0.transport != cursors[index].transport }
+            && !cursors.contains { $0.role == .active && $0.connection != cursors[index].connection }
+    }
+
+    /// A connection does not answer any more: the transport that stands by takes over from what its client is known to
+    /// have, and the connection loses its place.
+    /// - Parameters:
+    ///   - confirmed: the client has shown that it has everything before this sequence.
+    ///   - limits: how long the connection's transport has to wait before it is returned to.
+    /// - Returns: whether there was one that could take over; otherwise nothing has changed.
+    public mutating func giveUp(
+        _ connection: ConnectionID, confirmed: Int, damping limits: DampingLimits, now: Instant, wakes: inout WakeSet
+    ) -> Bool {
+        guard let index = cursors.firstIndex(where: { $0.connection == connection }), isBackedUp(index),
+            let next = cursors.lazy.filter({ $0.role == .standby && $0.carriesAll }).map(\.transport).min()
+        else { return false }
+        let gone = cursors.remove(at: index)
+        lastActivity = now
+        noteLoss(
+            of: gone.transport, cursors.filter { $0.role != .independent }.map(\.transport), limits: limits, now: now)
+        activeTransport = next
+        let known = min(max(confirmed, gone.start), gone.position)
+        activate(
+            start: acknowledges ? max(acknowledged, min(known, delivered)) : known,
+            notice: TransportSwitch(from: gone.transport, to: next, reason: .unresponsive), wakes: &wakes)
+        return true
+    }
+
+    /// When the client may go back to the transport that it lost; `nil` if nothing waits for that.
+    public var returnsAt: Instant? {
+        guard let damping, let activeTransport, damping.transport < activeTransport,
+            cursors.contains(where: { $0.transport == damping.transport && $0.role == .standby })
+        else { return nil }
+        return damping.returnAt
+    }
+
+    /// Goes back to the transport that was lost, once it has held for long enough.
+    /// - Parameter admits: whether the node has room for one more switch now.
+    public mutating func goBack(now: Instant, wakes: inout WakeSet, admits: () -> Bool) {
+        guard handover == nil, let time = returnsAt, now >= time, let better = damping?.transport, admits() else {
+            return
+        }
+        beginHandover(to: better, reason: .preferred, start: nil, now: now, wakes: &wakes)
+    }
+}

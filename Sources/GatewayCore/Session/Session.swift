@@ -53,6 +53,7 @@ public struct Session: Sendable {
         var handover: Handover?
         var companion: (any AnyObject & Sendable)?
         var losses: ClosedRange<Int>?
+        var damping: TransportDamping?
     }
 
     private var extras = Seldom<Extras>()
@@ -186,6 +187,8 @@ public struct Session: Sendable {
     public struct Notices: Equatable, Sendable {
         /// A switch that the connection has not been told of; it comes before the messages.
         public var transportSwitch: TransportSwitch?
+        /// Whether another transport stands by, so that it is worth knowing at once when this one fails.
+        public var isBackedUp = false
         /// Whether the messages go out as one bundle.
         public var isBundle = false
         /// Data of `error` events; they come behind the messages.
@@ -241,6 +244,7 @@ public struct Session: Sendable {
             return cursors[index].position < log.next || cursors[index].gap != nil ? .more : .drained
         }
         if !alerts.isEmpty { swap(&alerts, &notices.alerts) }
+        if cursors.count > 1 { notices.isBackedUp = isBackedUp(index) }
         var quota = Quota(messages: maxMessages, end: log.next)
         if cursors[index].ladder != nil { climb(index, &quota, &notices, limits: limits, now: now) }
         let taken = advance(index, quota, maxBytes: maxBytes, now: now, into: &batch)
@@ -415,6 +419,12 @@ extension Session {
     var handover: Handover? {
         get { extras.value.handover }
         set { if newValue != nil || !extras.isUnused { extras.value.handover = newValue } }
+    }
+
+    /// What keeps the client from going back to a transport that it lost lately.
+    var damping: TransportDamping? {
+        get { extras.isUnused ? nil : extras.value.damping }
+        set { if newValue != nil || !extras.isUnused { extras.value.damping = newValue } }
     }
 
     /// An object that its owner keeps with the session; the session knows nothing of it.

@@ -89,7 +89,7 @@ class ConnectionEngine {
     func goAway() { verdict = .finished }
 
     /// The connection is gone.
-    func closed() { detach(leaving: false) }
+    func closed() { detach(leaving: false, isLost: true) }
 
     /// Everything written so far has reached the kernel.
     final func flushed() { flushedBefore = takenBefore }
@@ -110,9 +110,13 @@ class ConnectionEngine {
         let own = batchLimits
         let result = take(
             handle, BatchLimits(messages: min(messages, own.messages), bytes: min(bytes, own.bytes)), &notices)
-        if let notice = notices.transportSwitch { write(notice) }
+        if let notice = notices.transportSwitch {
+            write(notice)
+            if gateway.observers.isUsed { gateway.observers.switched(notice, handle.clientID) }
+        }
         if !loop.batch.isEmpty { writeBatch(asBundle: notices.isBundle) }
         for alert in notices.alerts { write(event: "error", data: alert, sequence: takenBefore - 1) }
+        if notices.isBackedUp { probe() }
         heldUntil = .distantFuture
         switch result {
         case .held(let until):
@@ -157,6 +161,9 @@ class ConnectionEngine {
     /// Writes what waits beside the session.
     /// - Parameter isStalled: whether the peer does not read, so that only an end is of interest.
     func writeWaiting(isStalled: Bool) {}
+
+    /// Another transport stands by: find out whether this connection is still read.
+    func probe() {}
 
     /// Writes one message.
     func write(_ message: Message, sequence: Int) {}
@@ -249,11 +256,16 @@ class ConnectionEngine {
     final func tend() -> Bool {
         guard let handle else { return false }
         let now = loop.now
-        return handle.session.withLock { session in
+        let (isStandingBy, returnsAt) = handle.session.withLock { session in
             session.flushed(id, before: flushedBefore, now: now, wakes: &loop.context.wakes)
             session.hurryHandover(now: now, wakes: &loop.context.wakes)
-            return session.isStandingBy(id)
+            session.goBack(now: now, wakes: &loop.context.wakes) { gateway.admitsReturn(now: now) }
+            return (session.isStandingBy(id), session.returnsAt)
         }
+        if let returnsAt, let member = loop.member(id) {
+            loop.schedule(member, at: max(returnsAt, now + LoopState.tick))
+        }
+        return isStandingBy
     }
 
     /// What the log calls the client.
@@ -292,6 +304,12 @@ class ConnectionEngine {
         takenBefore = attachment.nextSequence - attachment.replayed
         flushedBefore = takenBefore
         claims += attachment.inheritedTopics
+        tellObservers(handle)
+    }
+
+    private func tellObservers(_ handle: SessionHandle) {
+        guard gateway.observers.isUsed else { return }
+        gateway.observers.changed(handle.session.withLock(\.transports), handle.clientID)
     }
 
     /// What a connection finds when it becomes a cursor.
@@ -328,7 +346,8 @@ class ConnectionEngine {
         for topic in outcome.attachment.abandonedTopics { gateway.topics.reconcile(topic, handle) }
         // Whoever waits for another transport to finish looks again when its patience is over.
         if !outcome.attachment.isActive, let member = loop.member(id) {
-            loop.schedule(member, at: now + Session.handoverPatience)
+            let returnsAt = handle.session.withLock(\.returnsAt)
+            loop.schedule(member, at: min(now + Session.handoverPatience, returnsAt ?? .distantFuture))
         }
         return outcome
     }
@@ -340,16 +359,21 @@ class ConnectionEngine {
     }
 
     /// Stops being a cursor.
-    /// - Parameter leaving: whether the client said so, so that its subscriptions end too.
-    final func detach(leaving: Bool) {
+    /// - Parameters:
+    ///   - leaving: whether the client said so, so that its subscriptions end too.
+    ///   - isLost: whether the connection failed.
+    final func detach(leaving: Bool, isLost: Bool = false) {
         guard let handle else { return }
         let now = loop.now
         handle.session.withLock {
-            $0.detach(id, flushed: flushedBefore, now: now, wakes: &loop.context.wakes)
+            $0.detach(
+                id, flushed: flushedBefore, isLost: isLost, damping: gateway.settings.damping, now: now,
+                wakes: &loop.context.wakes)
         }
         for topic in claims { release(topic, handle, leaving: leaving) }
         claims = []
         self.handle = nil
+        tellObservers(handle)
     }
 
     /// Asks for a topic.

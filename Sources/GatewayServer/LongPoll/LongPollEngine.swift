@@ -15,6 +15,8 @@ final class LongPollEngine: PhoenixEngine {
         super.init(request, opening: Opening(answer: [], deflate: nil), loop: loop)
     }
 
+    override var canProbe: Bool { false }
+
     override var transportName: String { "longpoll" }
 
     /// Phoenix's long-poll has no binary frames on the way to the client.

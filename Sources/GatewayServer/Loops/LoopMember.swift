@@ -243,6 +243,7 @@ final class LoopState {
             case .numbered(let client, let number, _):
                 guard case .failure(let problem) = answer else { continue }
                 gateway.tell(client, problem, from: number, to: number, self)
+            case .task(let pending, _): pending.resume(answer)
             case .push(let id, let address):
                 guard let member = member(id) else { continue }
                 member.answered(address, answer)

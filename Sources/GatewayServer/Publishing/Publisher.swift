@@ -31,7 +31,7 @@ extension PublishContext {
 
 extension Message {
     /// The envelope as one JSON object, without a place in a log.
-    fileprivate var wholeEnvelope: [UInt8] { [UInt8(ascii: "{")] + Array(buffer: tail) }
+    var wholeEnvelope: [UInt8] { [UInt8(ascii: "{")] + Array(buffer: tail) }
 }
 
 /// A client's message that was taken.
@@ -387,9 +387,7 @@ extension Gateway {
         let message = encode(
             request, data: data, topic: nil, from: sender.clientID.text, isDurable: false, &context)
         try requireStorage(message)
-        let result = sender.session.withLock {
-            $0.append(message, limits: settings.session, now: context.now, wakes: &context.wakes)
-        }
+        let result = sender.session.withLock { append(message, &$0, of: sender, &context) }
         note(message, sender, result, &context)
         return message
     }
@@ -441,19 +439,26 @@ extension Gateway {
             return
         }
         let appended = directory.withSession(recipient, now: context.now) { handle, session in
-            (handle, session.append(message, limits: settings.session, now: context.now, wakes: &context.wakes))
+            (handle, append(message, &session, of: handle, &context))
         }
         guard let (handle, result) = appended else { throw directory.refusal(recipient) }
         note(message, handle, result, &context)
         outcome.add(recipient, result)
     }
 
+    /// Puts a message into a log, and tells those who follow its client.
+    private func append(
+        _ message: Message, _ session: inout Session, of handle: SessionHandle, _ context: inout PublishContext
+    ) -> Session.AppendResult {
+        let result = session.append(message, limits: settings.session, now: context.now, wakes: &context.wakes)
+        if observers.isUsed { observers.appended(message, result, handle.clientID) }
+        return result
+    }
+
     private func append(
         _ message: Message, to handle: SessionHandle, _ outcome: inout PublishOutcome, _ context: inout PublishContext
     ) {
-        let result = handle.session.withLock {
-            $0.append(message, limits: settings.session, now: context.now, wakes: &context.wakes)
-        }
+        let result = handle.session.withLock { append(message, &$0, of: handle, &context) }
         note(message, handle, result, &context)
         outcome.add(handle.clientID, result)
     }

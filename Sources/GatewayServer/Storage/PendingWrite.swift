@@ -28,12 +28,15 @@ enum AnswerLater: Sendable {
     case push(ConnectionID, ReplyAddress)
     /// To a client whose numbered message was answered while it waited for its turn: it only hears of a failure.
     case numbered(SessionHandle, Int, loop: Int)
+    /// To a task of this process.
+    case task(PendingAnswer, loop: Int)
 
     var loop: Int {
         switch self {
         case .request(_, _, let loop): loop
         case .push(let id, _): id.loop
         case .numbered(_, _, let loop): loop
+        case .task(_, let loop): loop
         }
     }
 }

@@ -10,6 +10,8 @@ class SocketEngine: ConnectionEngine {
     private let maxMessageSize: Int
     private var lastReceived = Instant.zero
     private var pingSentAt: Instant?
+    /// Finds out whether the peer still reads, while another transport stands by.
+    private var livenessProbe: LivenessProbe?
     /// What the client has used of the control frames that it may send.
     private var controlUsage = RateLimit.Usage()
     /// The answer to the opening handshake.
@@ -59,7 +61,7 @@ class SocketEngine: ConnectionEngine {
         guard verdict == .open else { return }
         announceClose(code, reason: reason, reconnect: reconnect)
         writeClose(code, reason)
-        detach(leaving: false)
+        detach(leaving: false, isLost: true)
         verdict = .awaitingPeer(deadline: loop.now + gateway.settings.closeTimeout)
     }
 
@@ -132,7 +134,9 @@ class SocketEngine: ConnectionEngine {
             case .ping(let payload):
                 guard admitsControlFrame() else { return }
                 writeFrame(.pong, payload)
-            case .pong: guard admitsControlFrame() else { return }
+            case .pong(let payload):
+                guard admitsControlFrame() else { return }
+                livenessProbe?.answered(payload, now: loop.now)
             case .close(let code):
                 detach(leaving: false)
                 writeClose(code ?? .normal, "")
@@ -181,8 +185,53 @@ class SocketEngine: ConnectionEngine {
 
     override func visit() -> Instant {
         let now = loop.now
-        let settings = gateway.settings
         tend()
+        let probeDeadline = checkProbe()
+        guard verdict == .open else { return now }
+        return min(keepAlive(), probeDeadline ?? .distantFuture)
+    }
+
+    override func probe() {
+        guard canProbe else { return }
+        let probe = livenessProbe ?? LivenessProbe(place: flushedBefore)
+        livenessProbe = probe
+        guard let number = probe.next(behind: takenBefore, now: loop.now) else { return }
+        withUnsafeBytes(of: number) { writeFrame(.ping, $0) }
+        guard let deadline = probe.deadline(minimum: gateway.settings.probeTimeout), let member = loop.member(id)
+        else { return }
+        loop.schedule(member, at: deadline)
+    }
+
+    /// Whether pings reach the peer.
+    var canProbe: Bool { true }
+
+    /// Gives the connection up if its pong is missing and another transport can take over.
+    /// - Returns: when to look again; `nil` if no pong is waited for.
+    private func checkProbe() -> Instant? {
+        guard let livenessProbe, let deadline = livenessProbe.deadline(minimum: gateway.settings.probeTimeout) else {
+            return nil
+        }
+        let now = loop.now
+        guard now >= deadline else { return deadline }
+        let hasSuccessor =
+            handle?.session.withLock { session in
+                session.giveUp(
+                    id, confirmed: livenessProbe.confirmed, damping: gateway.settings.damping, now: now,
+                    wakes: &loop.context.wakes)
+            } ?? false
+        guard hasSuccessor else {
+            // Nobody to take over any more: the usual patience applies.
+            self.livenessProbe = nil
+            return nil
+        }
+        loop.counters[Int(transport.rawValue)].failed(now: now)
+        close(.slowConsumer, "no pong within routing.probe_timeout; another transport has taken over", reconnect: .now)
+        return nil
+    }
+
+    private func keepAlive() -> Instant {
+        let now = loop.now
+        let settings = gateway.settings
         // Whatever arrives counts as activity, a ping or a pong as well as a message.
         let idleEnd = lastReceived + settings.idleTimeout
         guard now < idleEnd else { return giveUp("silent for transports.websocket.idle_timeout") }
