@@ -3,7 +3,7 @@
 SWIFT_RELEASE = swift build -c release --static-swift-stdlib --product mcp-gateway
 GATEWAY = .build/release/mcp-gateway
 
-.PHONY: run build test unit clients lint soak fuzz bench bench-compression bench-reconnect connections durable clean packages help
+.PHONY: run build test unit clients lint soak fuzz bench bench-compression bench-reconnect bench-micro bench-webhook connections durable clean packages help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 20
@@ -62,6 +62,16 @@ bench-compression: build ## deflate and gzip broadcasts beside plain ones, nchan
 bench-reconnect: build ## 10,000 clients come back after a restart
 	@Scripts/packages bench
 	Benchmarks/reconnect-storm
+
+bench-micro: ## what single decisions cost: routing, ring, pool; time and allocations
+	@Scripts/packages build
+	MCP_MICRO=1 swift build -c release --product micro-benchmarks
+	.build/release/micro-benchmarks
+
+bench-webhook: build ## one webhook hangs: what other routes notice
+	@Scripts/packages build clients
+	@Tests/Clients/run --collect-only -qq >/dev/null
+	.build/clients-venv/bin/python Benchmarks/slow-webhook
 
 connections: build ## 19,000 connections on one process
 	@Scripts/packages bench

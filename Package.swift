@@ -188,3 +188,15 @@ if Context.environment["MCP_FUZZ"] != nil {
             name: "fuzz", dependencies: ["FuzzTargets"], path: "Fuzz/Driver",
             swiftSettings: [.unsafeFlags(["-parse-as-library"])]))
 }
+
+// Counts allocations in place of the C library; built by `make bench-micro` only.
+if Context.environment["MCP_MICRO"] != nil {
+    package.targets += [
+        .target(name: "CountedAllocation", path: "Benchmarks/Micro/CountedAllocation"),
+        .executableTarget(
+            name: "micro-benchmarks",
+            dependencies: [
+                "CountedAllocation", "GatewayCore", "GatewayServer", .product(name: "NIOCore", package: "swift-nio"),
+            ], path: "Benchmarks/Micro/Sources"),
+    ]
+}

@@ -17,8 +17,8 @@ extension InProcess {
             try await withGateway { gateway in
                 let first = try await gateway.router.route(to: alice, message: message(1))
                 #expect((first.delivered, first.queued, first.sequence, first.transport) == (0, 1, 0, nil))
-                let client = try StreamClient(.eventStream, name: "alice", topic: "t", port: try gateway.port(.http))
-                let crowd = Crowd { [client] }
+                let port = try gateway.port(.http)
+                let crowd = try Crowd { try [StreamClient(.eventStream, name: "alice", topic: "t", port: port)] }
                 defer { crowd.end() }
                 #expect(await eventually { crowd.look { $0[0].isReady } })
                 let second = try await gateway.router.route(
@@ -59,7 +59,7 @@ extension InProcess {
                 await #expect(throws: Problem.self) {
                     try await gateway.router.route(to: alice, message: OutgoingMessage(type: "a", data: "{"))
                 }
-                await gateway.drain(deadline: .zero)
+                await gateway.drain(deadline: Instant.Span(nanoseconds: 0))
                 await #expect(throws: Problem.draining) {
                     try await gateway.router.route(to: alice, message: message(1))
                 }
@@ -70,19 +70,27 @@ extension InProcess {
             try await withGateway { gateway in
                 var events = gateway.router.events(for: alice).makeAsyncIterator()
                 let bystander = gateway.router.events(for: ClientID("bob")!)
-                let crowd = try Crowd {
-                    try [StreamClient(.eventStream, name: "alice", topic: "t", port: try gateway.port(.http))]
+                let port = try gateway.port(.http)
+                let crowd = try Crowd { try [StreamClient(.eventStream, name: "alice", topic: "t", port: port)] }
+                guard case .connectionStatus(let status) = await events.next() else {
+                    Issue.record("no status")
+                    return
                 }
-                guard case .connectionStatus(let status) = await events.next() else { return Issue.record("no status") }
                 #expect(status.transports == [.eventStream])
                 for number in 0..<20 { try await gateway.router.route(to: alice, message: message(number)) }
                 for number in 0..<20 {
-                    guard case .message(let message) = await events.next() else { return Issue.record("no message") }
+                    guard case .message(let message) = await events.next() else {
+                        Issue.record("no message")
+                        return
+                    }
                     #expect(message.sequence == number && message.topic == nil)
                     #expect(String(decoding: message.envelope, as: UTF8.self).contains("\"data\":{\"n\":\(number)}"))
                 }
                 crowd.end()
-                guard case .connectionStatus(let end) = await events.next() else { return Issue.record("no end") }
+                guard case .connectionStatus(let end) = await events.next() else {
+                    Issue.record("no end")
+                    return
+                }
                 #expect(!end.isConnected)
                 _ = bystander
             }
@@ -105,7 +113,10 @@ extension InProcess {
                 try await gateway.router.route(to: alice, message: message(2), transport: .webSocket)
                 var switches: [Transport] = []
                 while switches.last != .webSocket || switches.count < 2 {
-                    guard let event = await events.next() else { return Issue.record("it ended") }
+                    guard let event = await events.next() else {
+                        Issue.record("it ended")
+                        return
+                    }
                     if case .transportSwitched(_, let to) = event { switches.append(to) }
                 }
                 #expect(zip(switches, switches.dropFirst()).allSatisfy { $0 != $1 }, "\(switches)")
@@ -118,12 +129,21 @@ extension InProcess {
                 for number in 0..<10 { try await gateway.router.route(to: alice, message: message(number)) }
                 var events = sequence.makeAsyncIterator()
                 for number in 0..<4 {
-                    guard case .message(let message) = await events.next() else { return Issue.record("no message") }
+                    guard case .message(let message) = await events.next() else {
+                        Issue.record("no message")
+                        return
+                    }
                     #expect(message.sequence == number)
                 }
                 try await gateway.router.route(to: alice, message: message(10))
-                guard case .missed(6) = await events.next() else { return Issue.record("nothing is missed") }
-                guard case .message(let message) = await events.next() else { return Issue.record("no message") }
+                guard case .missed(6) = await events.next() else {
+                    Issue.record("nothing is missed")
+                    return
+                }
+                guard case .message(let message) = await events.next() else {
+                    Issue.record("no message")
+                    return
+                }
                 #expect(message.sequence == 10)
             }
         }
