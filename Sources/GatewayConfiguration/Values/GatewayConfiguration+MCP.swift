@@ -147,17 +147,4 @@ extension GatewayConfiguration {
         /// The defaults.
         public init() {}
     }
-
-    /// How clients are spread over replicas.
-    public struct Routing: Sendable, Equatable {
-        /// Points on the ring of a replica of weight 1.
-        public var virtualNodes = 150
-        /// Failures in a row after which a replica is not used.
-        public var failoverThreshold = 3
-        /// How often replicas are asked whether they live.
-        public var healthCheckInterval: Duration = .seconds(10)
-
-        /// The defaults.
-        public init() {}
-    }
 }

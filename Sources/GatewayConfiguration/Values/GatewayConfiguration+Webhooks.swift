@@ -50,21 +50,4 @@ extension GatewayConfiguration {
         /// The defaults.
         public init() {}
     }
-
-    /// How clients change between their transports.
-    public struct Routing: Sendable, Equatable {
-        /// How long a better transport must hold after its first loss before its client goes back to it.
-        public var minimumDwell: Duration = .seconds(1)
-        /// The longest such wait, however often it was lost.
-        public var maximumDwell: Duration = .seconds(30)
-        /// After this time without a loss the losses so far count half.
-        public var flapHalfLife: Duration = .seconds(30)
-        /// Clients of the node that go back in one second.
-        public var maxReturnsPerSecond = 1000
-        /// How long a pong may be missing at least before another transport takes over.
-        public var probeTimeout: Duration = .milliseconds(400)
-
-        /// The defaults.
-        public init() {}
-    }
 }

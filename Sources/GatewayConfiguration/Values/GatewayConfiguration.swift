@@ -40,7 +40,7 @@ public struct GatewayConfiguration: Sendable, Equatable {
     public var webhooks = Webhooks()
     /// When what keeps failing is not called for a while.
     public var circuitBreaker = CircuitBreaker()
-    /// How clients change between their transports.
+    /// How clients change between their transports, and how they are spread over replicas of MCP servers.
     public var routing = Routing()
     /// MCP servers behind the gateway, in the order of the configuration.
     public var mcpServers: [MCPServer] = []
@@ -48,8 +48,6 @@ public struct GatewayConfiguration: Sendable, Equatable {
     public var mcp = MCP()
     /// Connections to MCP servers.
     public var pool = Pool()
-    /// How clients are spread over replicas of MCP servers.
-    public var routing = Routing()
     /// What this node is called among others.
     public var cluster = Cluster()
     /// What is written to the log, and how.
