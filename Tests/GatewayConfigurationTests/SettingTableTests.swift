@@ -85,6 +85,7 @@ import Testing
             "circuit_breaker.threshold": "0.7", "routing.minimum_dwell": "2s", "routing.maximum_dwell": "21s",
             "cluster.node_id": "n9", "log.level": "error", "log.format": "json",
             "security.allow_anonymous": "true", "security.secret_key_base": "a long secret",
+            "security.admin_token": "a long secret",
             "debug": "true", "log_connections": "true",
             "mcpServers": "{a: {command: b}}", "mcp.demo": "false", "mcp.virtual_servers": "{a: {deny: b}}",
             "mcp.prefix": "never",

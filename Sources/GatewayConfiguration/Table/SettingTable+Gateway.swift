@@ -338,6 +338,15 @@ extension SettingTable {
         Setting(
             "routing.probe_timeout", \.routing.probeTimeout, .duration(.milliseconds(50)...(.seconds(60))),
             "How long a pong may be missing at least before another transport takes over"),
+        Setting(
+            "routing.vnodes", \.routing.virtualNodes, .integer(1...10_000),
+            "Points on the ring of a replica of weight 1"),
+        Setting(
+            "routing.failover_threshold", \.routing.failoverThreshold, .integer(1...1_000),
+            "Failures in a row after which a replica is not used"),
+        Setting(
+            "routing.health_check_interval", \.routing.healthCheckInterval, interval,
+            "How often replicas are asked whether they live"),
         Setting("webhooks.connect", \.webhooks.connect, .optional(.url), "Asked before a client connects"),
         Setting("webhooks.join", \.webhooks.join, .optional(.url), "Asked before a client joins topics"),
         Setting("webhooks.disconnect", \.webhooks.disconnect, .optional(.url), "Told when a connection has ended"),
@@ -390,15 +399,6 @@ extension SettingTable {
             "pool.queue", \.pool.queue, .optional(.integer(0...1_000_000)),
             "Requests that may wait for one; unset, any number"),
         Setting("pool.idle_timeout", \.pool.idleTimeout, interval, "How long a free connection is kept"),
-        Setting(
-            "routing.vnodes", \.routing.virtualNodes, .integer(1...10_000),
-            "Points on the ring of a replica of weight 1"),
-        Setting(
-            "routing.failover_threshold", \.routing.failoverThreshold, .integer(1...1_000),
-            "Failures in a row after which a replica is not used"),
-        Setting(
-            "routing.health_check_interval", \.routing.healthCheckInterval, interval,
-            "How often replicas are asked whether they live"),
     ]
 
     private static let mcp: [Setting] = [
