@@ -166,7 +166,7 @@ extension Session {
         }
         guard gone.role != .independent else { return }
         let candidates = cursors.filter { $0.role != .independent }.map(\.transport)
-        if isLost { noteLoss(of: gone.transport, candidates, limits: limits, now: now) }
+        if isLost { noteTransportLoss(gone.transport, candidates, limits: limits, now: now) }
         if let active = activeTransport, !candidates.contains(active) {
             handover = nil
             activeTransport = candidates.min()

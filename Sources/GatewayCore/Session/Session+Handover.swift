@@ -118,7 +118,9 @@ extension Session {
 /// Leaving a transport that fails, and coming back to it.
 extension Session {
     /// A connection was lost. If it was the last of a better transport, that has to wait before it is returned to.
-    mutating func noteLoss(of transport: Transport, _ candidates: [Transport], limits: DampingLimits, now: Instant) {
+    mutating func noteTransportLoss(
+        _ transport: Transport, _ candidates: [Transport], limits: DampingLimits, now: Instant
+    ) {
         guard let next = candidates.min(), transport < next else { return }
         var damping = TransportDamping(transport)
         if let present = self.damping, present.transport == transport { damping = present }
@@ -147,8 +149,8 @@ extension Session {
         else { return false }
         let gone = cursors.remove(at: index)
         lastActivity = now
-        noteLoss(
-            of: gone.transport, cursors.filter { $0.role != .independent }.map(\.transport), limits: limits, now: now)
+        noteTransportLoss(
+            gone.transport, cursors.filter { $0.role != .independent }.map(\.transport), limits: limits, now: now)
         activeTransport = next
         let known = min(max(confirmed, gone.start), gone.position)
         activate(
