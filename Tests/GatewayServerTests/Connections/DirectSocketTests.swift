@@ -57,8 +57,13 @@ extension InProcess {
             try await Self.withSender { sender, peer in
                 try await sender.fill([[1, 2, 3]])
                 let descriptor = peer.giveAway()
-                // In one step, so that the channel has not noticed yet.
-                #expect(try await sender.send { close(descriptor) } == .failed)
+                // In one step, so that the channel has not noticed yet. Not by closing alone: a process that another test
+                // starts at this moment has the descriptor too until it is itself.
+                let isFailed = try await sender.send {
+                    shutdown(descriptor, CInt(SHUT_RDWR))
+                    close(descriptor)
+                }
+                #expect(isFailed == .failed)
             }
         }
 
