@@ -12,6 +12,8 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
 
     let service: GatewaySettings.Service
     private(set) var context: ChannelHandlerContext?
+    /// The encoder's place in the pipeline, once an answer has been written.
+    private var pastEncoder: ChannelHandlerContext?
     /// HTTP/1.1 on the bytes of a connection; a stream of HTTP/2 brings its own.
     let codec: (decoder: Decoder, encoder: HTTPResponseEncoder)?
     var arrival: Arrival
@@ -54,6 +56,8 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     static let maxTargetLength = 8192
     /// The most bytes that all header lines may have together.
     static let maxHeaderBytes = 16_384
+    /// A larger body is written by itself, instead of being copied behind the head.
+    private static let maxJoinedBytes = 65_536
     /// The most bytes that the parser may hold back.
     private static let maxBufferedBytes = 131_072
 
@@ -122,6 +126,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        pastEncoder = nil
         // A stream that ends before it begins is never told that it is inactive.
         loop.leave(self)
         if arrival.isCounted { gateway.admission.left(.http, address: arrival.countedAddress) }
@@ -431,13 +436,34 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         } else if closing {
             head.headers.replaceOrAdd(name: "connection", value: "close")
         }
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if !isHead, response.body.readableBytes > 0 {
-            context.write(wrapOutboundOut(.body(.byteBuffer(response.body))), promise: nil)
+        if let encoder = encoderContext(context) {
+            // One buffer and one write, instead of one for the head and one for the body.
+            let body = isHead ? ByteBuffer() : response.body
+            let isSmall = body.readableBytes <= Self.maxJoinedBytes
+            let answer = AnswerText.bytes(head, body: isSmall ? body : ByteBuffer(), on: context.channel.allocator)
+            if isSmall {
+                encoder.writeAndFlush(NIOAny(answer), promise: nil)
+            } else {
+                encoder.write(NIOAny(answer), promise: nil)
+                encoder.writeAndFlush(NIOAny(body), promise: nil)
+            }
+        } else {
+            context.write(wrapOutboundOut(.head(head)), promise: nil)
+            if !isHead, response.body.readableBytes > 0 {
+                context.write(wrapOutboundOut(.body(.byteBuffer(response.body))), promise: nil)
+            }
+            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         guard self.context != nil, context.channel.isActive else { return }
         settle(context, closing: closing)
+    }
+
+    /// From where bytes go past the encoder; none on a stream of HTTP/2.
+    private func encoderContext(_ context: ChannelHandlerContext) -> ChannelHandlerContext? {
+        if let pastEncoder { return pastEncoder }
+        guard let codec else { return nil }
+        pastEncoder = try? context.pipeline.syncOperations.context(handler: codec.encoder)
+        return pastEncoder
     }
 
     /// An answer has been written: the connection waits for the next request, or for its end.

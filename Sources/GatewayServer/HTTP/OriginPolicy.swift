@@ -44,10 +44,23 @@ struct OriginPolicy: Sendable {
     /// Whether the request names a host that this gateway may go by. On loopback that is a loopback name or the public
     /// one: a page that has its own name resolve to this machine gives another.
     func acceptsHost(_ headers: HTTPHeaders) -> Bool {
-        guard allowsLoopback, let text = headers.first(name: "host"),
+        guard allowsLoopback, let text = headers.first(name: "host"), !Self.isPlainLoopback(text),
             let (_, host, _) = Self.parts("http://\(text.lowercased())")
         else { return true }
         return Self.isLoopback(host: host) || host == publicHost
+    }
+
+    /// What nearly every client on this machine says, told without taking it apart: this is asked for every request.
+    static func isPlainLoopback(_ text: String) -> Bool {
+        for name: StaticString in ["127.0.0.1", "localhost", "[::1]"] {
+            let known = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+            guard text.utf8.starts(with: known) else { continue }
+            let rest = text.utf8.dropFirst(known.count)
+            return rest.isEmpty
+                || rest.count > 1 && rest.first == UInt8(ascii: ":")
+                    && rest.dropFirst().allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        }
+        return false
     }
 
     static func isLoopback(host: String) -> Bool {

@@ -54,7 +54,6 @@ final class HTTPAnswer: HTTPReceiver {
     private var body = ByteBuffer()
     private var parser: EventStreamParser?
     private var bytesSinceEvent = 0
-    private weak var connection: HTTPConnection?
     private let limit: Int
     private unowned let hub: MCPHub
 
@@ -104,9 +103,9 @@ final class HTTPAnswer: HTTPReceiver {
         leavePlace()
     }
 
-    func cut() {
+    override func cut() {
         session = nil
-        connection?.close()
+        super.cut()
     }
 
     private func went(well: Bool) {
@@ -121,14 +120,12 @@ final class HTTPAnswer: HTTPReceiver {
 
     override func responseBegan(_ head: HTTPResponseReader.Head, on connection: HTTPConnection) {
         hub.readClock()
-        self.connection = connection
         status = head.status
         hasBegun = status == 200
         // What proxies say when there is nobody behind them; any other answer is a sign of life.
         went(well: status != 502 && status != 503 && status != 504)
         if status == 200, head.contentType == "text/event-stream" { parser = EventStreamParser() }
-        guard let session else { return connection.close() }
-        guard session.isCurrent(self) else { return }
+        guard let session, session.isCurrent(self) else { return }
         session.answerBegan(self, head)
     }
 

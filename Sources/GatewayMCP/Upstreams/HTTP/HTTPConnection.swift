@@ -23,6 +23,17 @@ struct HTTPOutboundRequest {
 
 /// Takes one answer in pieces. A base class and no protocol: it is called for every piece.
 class HTTPReceiver {
+    /// What carries the request, once it has been sent.
+    fileprivate(set) weak var connection: HTTPConnection?
+    /// Whether nobody wants the answer any more.
+    private(set) var isCut = false
+
+    /// Nobody wants the answer any more; a server that never gives one must not hold the connection.
+    func cut() {
+        isCut = true
+        connection?.close()
+    }
+
     func responseBegan(_ head: HTTPResponseReader.Head, on connection: HTTPConnection) {}
     func responseContinued(_ bytes: ByteBuffer) {}
     func responseEnded() {}
@@ -80,6 +91,7 @@ final class HTTPConnection: ChannelInboundHandler {
             return request.receiver.responseFailed("the connection is gone", wasSent: false)
         }
         receiver = request.receiver
+        request.receiver.connection = self
         hasAnswered = false
         output.clear()
         output.writeString(request.method.rawValue)
@@ -129,6 +141,7 @@ final class HTTPConnection: ChannelInboundHandler {
         case .end:
             let receiver = receiver
             self.receiver = nil
+            receiver?.connection = nil
             if isKeptAlive, receiver != nil, reader.isIdle, lease != nil {
                 origin?.returned(self)
             } else {

@@ -119,9 +119,14 @@ final class HTTPOrigin {
                 connection?.close()
             }
             for grant in work.granted {
-                guard let connection = connections[Int(grant.lease.resource.slot)] else { continue }
+                let request = waiting.removeValue(forKey: grant.ticket)
+                guard let connection = connections[Int(grant.lease.resource.slot)] else {
+                    pool.checkin(grant.lease, reuse: false, now: hub.now, effects: &effects)
+                    request?.receiver.responseFailed("the connection is gone", wasSent: false)
+                    continue
+                }
                 connection.lease = grant.lease
-                if let request = waiting.removeValue(forKey: grant.ticket) {
+                if let request, !request.receiver.isCut {
                     connection.send(request)
                 } else {
                     returned(connection)

@@ -77,7 +77,9 @@ final class HealthCheck {
         }
 
         func tend(now: Instant) {
-            if now > deadline { over(isHealthy: false) }
+            guard now > deadline else { return }
+            cut()
+            over(isHealthy: false)
         }
 
         override func responseBegan(_ head: HTTPResponseReader.Head, on connection: HTTPConnection) {
