@@ -13,6 +13,8 @@ public final class Gateway: Sendable {
     let startedAt: Instant
     let directory: SessionDirectory
     let topics: TopicRegistry
+    /// Who is on the topics whose members see each other.
+    let presence: PresenceRegistry
     let operations: OperationsLog
     let ledger: IdempotencyLedger
     /// Where durable messages are kept beyond the process; `nil` if they end with it.
@@ -63,6 +65,7 @@ public final class Gateway: Sendable {
         group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
         topics = TopicRegistry(
             retained: RetainedMessages(maxTopics: settings.maxRetainedTopics, maxBytes: settings.maxRetainedBytes))
+        presence = PresenceRegistry(settings.presence)
         let ledger = IdempotencyLedger(window: settings.idempotencyWindow, limit: settings.maxRememberedIDs)
         let inboxList = OnceList<WakeInbox>()
         let storage = store.map { store in
@@ -148,6 +151,7 @@ public final class Gateway: Sendable {
         loops.withLock { $0 = states }
         inboxList.fill(inboxes)
         scheduleSweeps()
+        schedulePresence()
         for service in GatewaySettings.Service.allCases {
             let identity = loaded.first { $0.service == service }
             let listener = try await Listener.open(service, identity: identity, gateway: self, states: states)
@@ -247,6 +251,17 @@ public final class Gateway: Sendable {
             }
             operations.expire(now: now)
             storage?.tick(now: now)
+        }
+    }
+
+    /// Tells the changes of presence that have gathered.
+    private func schedulePresence() {
+        guard presence.isOn else { return }
+        let delay = TimeAmount.nanoseconds(presence.interval.nanoseconds)
+        group.next().scheduleRepeatedTask(initialDelay: delay, delay: delay) { [unowned self] _ in
+            var wakes = WakeSet(loops: loopCount)
+            presence.flush(now: Clock.now, wakes: &wakes)
+            for (loop, ids) in wakes.byLoop.enumerated() where !ids.isEmpty { inboxes[loop].post(ids) }
         }
     }
 

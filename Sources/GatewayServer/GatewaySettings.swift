@@ -101,6 +101,8 @@ public struct GatewaySettings: Sendable {
     public var retainedTopics: [String] = []
     public var maxRetainedTopics = 10_000
     public var maxRetainedBytes = 64 << 20
+    /// Topics whose members see each other, and the bounds of that.
+    public var presence = Presence()
     /// Bounds for clients that number their messages.
     public var sequencer = SequencerLimits()
     public var idempotencyWindow = Instant.Span.seconds(300)
@@ -126,6 +128,20 @@ public struct GatewaySettings: Sendable {
     public var logConnections = false
 
     public init() {}
+}
+
+extension GatewaySettings {
+    /// Topics whose members see each other.
+    public struct Presence: Sendable {
+        /// Names of topics, or beginnings followed by `*`.
+        public var topics: [String] = []
+        /// Connections that are listed on one topic; whoever comes beyond is not.
+        public var maxMembers = 1000
+        /// How long joins and leaves gather before they are told.
+        public var interval = Instant.Span.milliseconds(100)
+
+        public init() {}
+    }
 }
 
 /// How durable messages are put into the store.

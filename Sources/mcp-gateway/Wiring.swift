@@ -107,6 +107,9 @@ extension GatewaySettings {
         probeTimeout = Instant.Span(configuration.routing.probeTimeout)
         idempotencyWindow = Instant.Span(configuration.idempotency.window)
         maxRememberedIDs = configuration.idempotency.maxIDs
+        presence.topics = configuration.presence.topics
+        presence.maxMembers = configuration.presence.maxMembers
+        presence.interval = Instant.Span(configuration.presence.interval)
         retainedTopics = configuration.retain.topics
         maxRetainedTopics = configuration.retain.maxTopics
         maxRetainedBytes = configuration.retain.maxBytes

@@ -247,6 +247,16 @@ extension SettingTable {
             "Topics that may keep one; beyond it the oldest lets go"),
         Setting("retain.max_bytes", \.retain.maxBytes, .size(1 << 10...1 << 36), "Bytes of all that is kept so"),
         Setting(
+            "presence.topics", \.presence.topics,
+            .list("a topic, a beginning such as room:* or a list of them", of: .topicPattern),
+            "Topics whose members see each other"),
+        Setting(
+            "presence.max_members", \.presence.maxMembers, .integer(1...1_000_000),
+            "Connections that are listed on one topic; whoever comes beyond is not"),
+        Setting(
+            "presence.interval", \.presence.interval, .duration(.milliseconds(10)...(.seconds(60))),
+            "How long joins and leaves gather before they are told"),
+        Setting(
             "sequencer.buffer", \.sequencer.buffer, .integer(1...100_000),
             "Numbered messages of one client that wait for a missing one"),
         Setting(

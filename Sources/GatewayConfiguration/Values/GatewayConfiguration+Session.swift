@@ -23,6 +23,19 @@ extension GatewayConfiguration {
         public init() {}
     }
 
+    /// Topics whose members see each other, and the bounds of that.
+    public struct Presence: Sendable, Equatable {
+        /// Names of topics, or beginnings followed by `*`.
+        public var topics: [String] = []
+        /// Connections that are listed on one topic.
+        public var maxMembers = 1000
+        /// How long joins and leaves gather before they are told.
+        public var interval = Duration.milliseconds(100)
+
+        /// The defaults.
+        public init() {}
+    }
+
     /// Bounds for clients that number their messages.
     public struct Sequencer: Sendable, Equatable {
         /// Messages of one client that wait for a missing one.

@@ -18,6 +18,8 @@ public struct GatewayConfiguration: Sendable, Equatable {
     public var idempotency = Idempotency()
     /// Topics that keep their last message.
     public var retain = Retain()
+    /// Topics whose members see each other.
+    public var presence = Presence()
     /// Bounds for clients that number their messages.
     public var sequencer = Sequencer()
     /// Bounds of what waits for back ends.

@@ -1,5 +1,5 @@
 /// Wall-clock time as it stands in envelopes: `2026-01-15T10:23:45.123Z`.
-public struct Timestamp: Equatable, Sendable {
+public struct Timestamp: Hashable, Sendable {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     public var milliseconds: Int64
 

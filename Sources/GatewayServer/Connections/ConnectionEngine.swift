@@ -30,6 +30,8 @@ class ConnectionEngine {
     private(set) var epochText = EpochText(Epoch(0))
     /// Topics that this connection has asked for.
     private(set) var claims: [String] = []
+    /// The topics among them whose members see each other.
+    final var presences: [PresenceCursor] = []
     /// The sequence behind the last message that was written.
     private(set) var takenBefore = 0
     /// The sequence behind the last message whose bytes the kernel has.
@@ -106,6 +108,7 @@ class ConnectionEngine {
         if hasWaitingFrames { takeWaitingFrames() }
         writeWaiting(isStalled: false)
         guard let handle, verdict == .open else { return false }
+        if !presences.isEmpty { writePresence() }
         var notices = Session.Notices()
         let own = batchLimits
         let result = take(
@@ -170,6 +173,9 @@ class ConnectionEngine {
 
     /// Writes an event of the gateway that has no place in the log.
     func write(event: String, data: [UInt8], sequence: Int) {}
+
+    /// Writes a topic's presence, or what has changed of it.
+    func writePresence(_ event: String, topic: String, data: [UInt8]) {}
 
     /// Goes on with what the peer has sent, if what it waits for has come.
     func takeWaitingFrames() {}
@@ -310,6 +316,7 @@ class ConnectionEngine {
     private func tellObservers(_ handle: SessionHandle) {
         guard gateway.observers.isUsed else { return }
         gateway.observers.changed(handle.session.withLock(\.transports), handle.clientID)
+        for topic in attachment.inheritedTopics { enterPresence(topic) }
     }
 
     /// What a connection finds when it becomes a cursor.
@@ -371,6 +378,8 @@ class ConnectionEngine {
                 wakes: &loop.context.wakes)
         }
         for topic in claims { release(topic, handle, leaving: leaving) }
+        for cursor in presences { gateway.presence.leave(cursor.topic, id) }
+        presences = []
         claims = []
         self.handle = nil
         tellObservers(handle)
@@ -383,6 +392,7 @@ class ConnectionEngine {
             // Another connection of the client may have ended it meanwhile.
             if handle.session.withLock({ $0.isSubscribed(to: topic) }) { return }
             claims.removeAll { $0 == topic }
+            leavePresence(topic)
         }
         guard Name.isValid(topic) else { throw .invalidMessage("a topic must have " + Name.rule) }
         let limits = gateway.sessionLimits
@@ -399,12 +409,14 @@ class ConnectionEngine {
         case .tooMany: throw .tooManyTopics(limits)
         }
         claims.append(topic)
+        enterPresence(topic)
     }
 
     /// Does not want a topic any more.
     final func unclaim(_ topic: String) {
         guard let handle, let index = claims.firstIndex(of: topic) else { return }
         claims.remove(at: index)
+        leavePresence(topic)
         release(topic, handle, leaving: true)
     }
 
@@ -412,6 +424,8 @@ class ConnectionEngine {
     final func unsubscribe(_ topic: String) {
         guard let handle else { return }
         claims.removeAll { $0 == topic }
+        leavePresence(topic)
+        if gateway.presence.covers(topic) { gateway.presence.leave(topic, client: handle.clientID) }
         if handle.session.withLock({ $0.unsubscribe(topic) }) { gateway.topics.reconcile(topic, handle) }
     }
 
@@ -423,13 +437,14 @@ class ConnectionEngine {
     }
 
     /// The envelope of an event that has no place in the log (contract §3).
-    final func envelope(_ type: String, data: [UInt8], sequence: Int) -> [UInt8] {
+    final func envelope(_ type: String, topic: String? = nil, data: [UInt8], sequence: Int) -> [UInt8] {
         JSONWriter.object { writer in
             writer.member("type", type)
             writer.member("id", loop.context.identifiers.uuid(at: loop.context.wallClock))
             writer.member("epoch", epochText.text)
             writer.member("sequence", sequence)
             writer.member("timestamp", loop.context.wallClock.text)
+            if let topic { writer.member("topic", topic) }
             writer.member("data", raw: data)
         }
     }

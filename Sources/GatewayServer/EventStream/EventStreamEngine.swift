@@ -175,6 +175,12 @@ final class EventStreamEngine: ConnectionEngine {
         lastWrite = loop.now
     }
 
+    override func writePresence(_ event: String, topic: String, data: [UInt8]) {
+        let text = envelope(event, topic: topic, data: data, sequence: takenBefore - 1)
+        append(EventStreamWriter.event(event, data: text))
+        lastWrite = loop.now
+    }
+
     override func writeGap(from: Int, to: Int, reason: String) {
         append(Array("id: \(epochText.text)-\(to)\n".utf8))
         write(event: "gap", data: gapData(from: from, to: to, reason: reason), sequence: to)

@@ -92,6 +92,12 @@ extension Gateway {
                 writer.member("bytes", retained.bytes)
                 writer.member("evicted", topics.retained.evicted.load(ordering: .relaxed))
             }
+            let present = presence.figures
+            writer.member("presence") { writer in
+                writer.member("topics", present.topics)
+                writer.member("members", present.members)
+                writer.member("unlisted", presence.unlisted.load(ordering: .relaxed))
+            }
             for (name, write) in moreStatistics.withLock({ $0 }) { writer.member(name) { write(&$0) } }
             writer.member("uptime_seconds", (Clock.now - startedAt).seconds)
             writer.member("node", settings.nodeID)

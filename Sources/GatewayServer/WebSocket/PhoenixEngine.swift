@@ -481,6 +481,14 @@ class PhoenixEngine: SocketEngine {
             topic: WellKnownTopic.gateway, event: event, payload: envelope(event, data: data, sequence: sequence))
     }
 
+    override func writePresence(_ event: String, topic: String, data: [UInt8]) {
+        // On its own channel a presence is what Phoenix's clients know: the bare state, without an envelope.
+        if channels.channel(topic) != nil { return push(topic: topic, event: event, payload: data) }
+        guard gatewayChannel != nil else { return }
+        let payload = envelope(event, topic: topic, data: data, sequence: takenBefore - 1)
+        push(topic: WellKnownTopic.gateway, event: event, payload: payload)
+    }
+
     override func writeBundle(_ batch: [Session.Delivery]) -> Bool {
         guard gatewayChannel != nil else { return false }
         pushBundle(batch)
