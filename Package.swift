@@ -47,7 +47,7 @@ let package = Package(
         .target(
             name: "GatewayServer",
             dependencies: [
-                "GatewayCore", "GatewayStore", "WireJSON", "Deflate", "WebSocketProtocol", "EventStream",
+                "CAllocator", "GatewayCore", "GatewayStore", "WireJSON", "Deflate", "WebSocketProtocol", "EventStream",
                 "PhoenixProtocol",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -73,6 +73,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         .target(name: "CChildProcess"),
+        .target(name: "CAllocator"),
         .target(
             name: "GatewayProcesses",
             dependencies: [

@@ -20,6 +20,10 @@ public final class Gateway: Sendable {
     /// Where durable messages are kept beyond the process; `nil` if they end with it.
     let storage: MessageStorage?
     let admission: Admission
+    /// What is given up while memory is short.
+    let memory: MemoryWatch
+    /// The bounds of sessions while slow readers make way.
+    private let reducedSession: SessionLimits
     let compressionContexts: CompressionContextBudget
     let originPolicy: OriginPolicy
     let peers: PeerPolicy
@@ -78,7 +82,14 @@ public final class Gateway: Sendable {
         self.storage = storage
         directory = SessionDirectory(limit: settings.maxSessions, storage: storage)
         operations = OperationsLog(settings, now: startedAt)
-        admission = Admission(settings)
+        memory =
+            settings.memoryMeasure.map { MemoryWatch(budget: settings.memoryBudget, measure: $0) }
+            ?? MemoryWatch(budget: settings.memoryBudget)
+        admission = Admission(settings, memory: memory)
+        var reduced = settings.session
+        reduced.maxUnsentBytes /= 8
+        reduced.logBytes /= 8
+        reducedSession = reduced
         compressionContexts = CompressionContextBudget(
             bytes: settings.compressionContextMemory, level: settings.compressionLevel)
         originPolicy = OriginPolicy(
@@ -87,7 +98,14 @@ public final class Gateway: Sendable {
         longPollTokens = LongPollTokens(secret: settings.secretKeyBase)
     }
 
-    var sessionLimits: SessionLimits { settings.session }
+    var sessionLimits: SessionLimits { memory.step >= .slowReaders ? reducedSession : settings.session }
+
+    private func watchMemory() {
+        guard let step = memory.look() else { return }
+        logger.warning(
+            "memory: what is given up has changed",
+            metadata: ["shedding": "\(step.name)", "used": "\(memory.figures.used)", "budget": "\(memory.budget)"])
+    }
 
     /// The policy that a connection asks for by name.
     func slowConsumerPolicy(named name: String) throws(Problem) -> SlowConsumerPolicy {
@@ -250,6 +268,7 @@ public final class Gateway: Sendable {
                 for topic in topics { self.topics.reconcile(topic, handle) }
             }
             operations.expire(now: now)
+            watchMemory()
             storage?.tick(now: now)
         }
     }

@@ -101,6 +101,10 @@ public struct GatewaySettings: Sendable {
     public var retainedTopics: [String] = []
     public var maxRetainedTopics = 10_000
     public var maxRetainedBytes = 64 << 20
+    /// Bytes that the process is to do with; 0 is three quarters of what the machine or the container has.
+    public var memoryBudget = 0
+    /// How the memory is measured; `nil` asks the system. Tests say what they like.
+    var memoryMeasure: (@Sendable (_ enough: Int) -> Int)?
     /// Topics whose members see each other, and the bounds of that.
     public var presence = Presence()
     /// Bounds for clients that number their messages.

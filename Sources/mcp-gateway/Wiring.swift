@@ -107,6 +107,7 @@ extension GatewaySettings {
         probeTimeout = Instant.Span(configuration.routing.probeTimeout)
         idempotencyWindow = Instant.Span(configuration.idempotency.window)
         maxRememberedIDs = configuration.idempotency.maxIDs
+        memoryBudget = configuration.memory.budget
         presence.topics = configuration.presence.topics
         presence.maxMembers = configuration.presence.maxMembers
         presence.interval = Instant.Span(configuration.presence.interval)

@@ -247,6 +247,9 @@ extension SettingTable {
             "Topics that may keep one; beyond it the oldest lets go"),
         Setting("retain.max_bytes", \.retain.maxBytes, .size(1 << 10...1 << 36), "Bytes of all that is kept so"),
         Setting(
+            "memory.budget", \.memory.budget, .size(0...1 << 42),
+            "Bytes that the process is to do with; 0 is three quarters of the machine's or the container's"),
+        Setting(
             "presence.topics", \.presence.topics,
             .list("a topic, a beginning such as room:* or a list of them", of: .topicPattern),
             "Topics whose members see each other"),

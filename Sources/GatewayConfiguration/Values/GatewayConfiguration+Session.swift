@@ -23,6 +23,15 @@ extension GatewayConfiguration {
         public init() {}
     }
 
+    /// What the process is to do with.
+    public struct Memory: Sendable, Equatable {
+        /// Bytes; 0 is three quarters of what the machine or the container has.
+        public var budget = 0
+
+        /// The defaults.
+        public init() {}
+    }
+
     /// Topics whose members see each other, and the bounds of that.
     public struct Presence: Sendable, Equatable {
         /// Names of topics, or beginnings followed by `*`.

@@ -18,6 +18,8 @@ public struct GatewayConfiguration: Sendable, Equatable {
     public var idempotency = Idempotency()
     /// Topics that keep their last message.
     public var retain = Retain()
+    /// What the process is to do with.
+    public var memory = Memory()
     /// Topics whose members see each other.
     public var presence = Presence()
     /// Bounds for clients that number their messages.

@@ -310,13 +310,13 @@ class ConnectionEngine {
         takenBefore = attachment.nextSequence - attachment.replayed
         flushedBefore = takenBefore
         claims += attachment.inheritedTopics
+        for topic in attachment.inheritedTopics { enterPresence(topic) }
         tellObservers(handle)
     }
 
     private func tellObservers(_ handle: SessionHandle) {
         guard gateway.observers.isUsed else { return }
         gateway.observers.changed(handle.session.withLock(\.transports), handle.clientID)
-        for topic in attachment.inheritedTopics { enterPresence(topic) }
     }
 
     /// What a connection finds when it becomes a cursor.

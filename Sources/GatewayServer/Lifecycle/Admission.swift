@@ -21,7 +21,11 @@ final class Admission: Sendable {
         func decrement() { value.subtract(1, ordering: .relaxed) }
     }
 
-    init(_ settings: GatewaySettings) {
+    /// What refuses connections when memory is short.
+    private let memory: MemoryWatch?
+
+    init(_ settings: GatewaySettings, memory: MemoryWatch? = nil) {
+        self.memory = memory
         limits = settings.maxConnections
         perAddress = settings.maxConnectionsPerAddress
         pacer =
@@ -74,6 +78,8 @@ final class Admission: Sendable {
     }
 
     private func count(in service: GatewaySettings.Service) -> Problem? {
+        // Plain requests stay possible: publishers are told what they may send, operators see why.
+        if service != .http, let problem = memory?.refuseConnection() { return problem }
         guard counts[service]!.increment() > limits[service] ?? .max else { return nil }
         counts[service]!.decrement()
         return Problem(

@@ -228,6 +228,7 @@ extension Gateway {
         _ request: PublishRequest, _ context: inout PublishContext
     ) throws(Problem) -> PublishOutcome {
         guard let data = request.data else { throw .missingFields }
+        try memory.require(request.priority)
         if request.to != nil { throw .invalidMessage("`to` is for clients; back ends give client_id") }
         let targets = [
             request.clientID != nil, request.clientIDs != nil, request.topic != nil, request.isBroadcast,
@@ -329,6 +330,7 @@ extension Gateway {
         _ request: PublishRequest, from sender: SessionHandle, channel: String?, _ context: inout PublishContext
     ) throws(Problem) -> Accepted {
         guard let type = request.type, let data = request.data else { throw .missingFields }
+        try memory.require(request.priority)
         let from = sender.clientID.text
         if let to = request.to {
             guard let recipient = ClientID(to) else { throw .invalidMessage("to: \(Problem.invalidClientID.reason)") }
@@ -450,7 +452,7 @@ extension Gateway {
     private func append(
         _ message: Message, _ session: inout Session, of handle: SessionHandle, _ context: inout PublishContext
     ) -> Session.AppendResult {
-        let result = session.append(message, limits: settings.session, now: context.now, wakes: &context.wakes)
+        let result = session.append(message, limits: sessionLimits, now: context.now, wakes: &context.wakes)
         if observers.isUsed { observers.appended(message, result, handle.clientID) }
         return result
     }

@@ -92,6 +92,14 @@ extension Gateway {
                 writer.member("bytes", retained.bytes)
                 writer.member("evicted", topics.retained.evicted.load(ordering: .relaxed))
             }
+            let memoryFigures = memory.figures
+            writer.member("memory") { writer in
+                writer.member("used", memoryFigures.used)
+                writer.member("budget", memory.budget)
+                writer.member("shedding", memory.step.name)
+                writer.member("refused_connections", memoryFigures.connections)
+                writer.member("refused_messages", memoryFigures.messages)
+            }
             let present = presence.figures
             writer.member("presence") { writer in
                 writer.member("topics", present.topics)

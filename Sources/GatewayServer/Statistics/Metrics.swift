@@ -65,6 +65,10 @@ extension Gateway {
         text.add(retained.topics)
         text.begin("mcp_gateway_retained_bytes", .gauge, "Bytes of those messages.")
         text.add(retained.bytes)
+        text.begin("mcp_gateway_memory_budget_bytes", .gauge, "Bytes that the process is to do with.")
+        text.add(memory.budget)
+        text.begin("mcp_gateway_memory_shedding", .gauge, "Steps of what is given up for memory, 0 to 5.")
+        text.add(Int(memory.step.rawValue))
         text.begin("mcp_gateway_event_loop_lag_seconds", .gauge, "How late the last turn of each event loop was.")
         for (index, lag) in lags.enumerated() { text.add(lag.seconds, ["loop": "\(index)"]) }
     }

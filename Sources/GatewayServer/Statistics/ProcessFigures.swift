@@ -28,10 +28,13 @@ struct ProcessFigures {
         processorSeconds =
             Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
             + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
-        residentBytes = Self.residentPages().map { $0 * Int(sysconf(CInt(_SC_PAGESIZE))) }
+        residentBytes = Self.residentBytes()
         openDescriptors = Self.descriptors()
         maxDescriptors = Int(clamping: limit.rlim_cur)
     }
+
+    /// Bytes in memory; `nil` where the system does not tell.
+    static func residentBytes() -> Int? { residentPages().map { $0 * Int(sysconf(CInt(_SC_PAGESIZE))) } }
 
     private static func residentPages() -> Int? {
         guard let file = fopen("/proc/self/statm", "r") else { return nil }

@@ -1,0 +1,102 @@
+import CAllocator
+import GatewayCore
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Compares the memory of the process with its budget, four times a second: the message path counts nothing and reads one
+/// byte.
+final class MemoryWatch: Sendable {
+    private let ladder: Mutex<OverloadLadder>
+    private let measure: @Sendable (_ enough: Int) -> Int
+    private let current = Atomic<UInt8>(0)
+    private let used = Atomic<Int>(0)
+    /// Connections and messages that were refused.
+    private let refusedConnections = Atomic<Int>(0)
+    private let refusedMessages = Atomic<Int>(0)
+    let budget: Int
+
+    /// - Parameters:
+    ///   - budget: bytes; 0 takes three quarters of what the machine or the container has.
+    ///   - measure: the bytes in use; the exact figure does not matter below `enough`.
+    init(budget: Int, measure: @escaping @Sendable (_ enough: Int) -> Int = MemoryWatch.bytesInUse) {
+        self.budget = budget > 0 ? budget : Self.machineMemory / 4 * 3
+        self.measure = measure
+        ladder = Mutex(OverloadLadder(budget: self.budget))
+    }
+
+    /// How much is given up at present.
+    var step: OverloadLadder.Step { OverloadLadder.Step(rawValue: current.load(ordering: .relaxed)) ?? .none }
+
+    /// Looks at the memory.
+    /// - Returns: the step, if it is another one than before.
+    func look() -> OverloadLadder.Step? {
+        let bytes = measure(budget / 100 * (OverloadLadder.Step.connections.percent - OverloadLadder.hysteresis))
+        used.store(bytes, ordering: .relaxed)
+        return ladder.withLock { ladder in
+            let before = ladder.step
+            ladder.use(bytes)
+            current.store(ladder.step.rawValue, ordering: .relaxed)
+            return ladder.step == before ? nil : ladder.step
+        }
+    }
+
+    /// Refuses a message that there is no room for.
+    func require(_ priority: Priority) throws(Problem) {
+        guard !step.admits(priority) else { return }
+        refusedMessages.add(1, ordering: .relaxed)
+        throw .noMemory("messages with priority \(priority.name)")
+    }
+
+    /// - Returns: why a new connection may not be.
+    func refuseConnection() -> Problem? {
+        guard step >= .connections else { return nil }
+        refusedConnections.add(1, ordering: .relaxed)
+        return .noMemory("new connections")
+    }
+
+    /// What it has come to.
+    var figures: (used: Int, connections: Int, messages: Int) {
+        (
+            used.load(ordering: .relaxed), refusedConnections.load(ordering: .relaxed),
+            refusedMessages.load(ordering: .relaxed)
+        )
+    }
+
+    // MARK: - Measuring
+
+    /// The bytes that the process has in use. What is resident costs next to nothing to ask for, but does not shrink when
+    /// memory is given back to the allocator; so the allocator, which has to count, is asked once it matters.
+    static func bytesInUse(enough: Int) -> Int {
+        let resident = ProcessFigures.residentBytes() ?? 0
+        guard resident >= enough else { return resident }
+        let allocated = allocator_used_bytes()
+        return allocated > 0 ? min(resident, Int(allocated)) : resident
+    }
+
+    /// The memory of the machine, or of the container if that has less.
+    private static var machineMemory: Int {
+        let machine = Int(sysconf(CInt(_SC_PHYS_PAGES))) * Int(sysconf(CInt(_SC_PAGESIZE)))
+        guard let file = fopen("/sys/fs/cgroup/memory.max", "r") else { return machine }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 64)
+        guard fgets(&line, CInt(line.count), file) != nil else { return machine }
+        // Without a limit it says `max`.
+        let digits = line.prefix { $0 >= 0x30 && $0 <= 0x39 }.map(UInt8.init(bitPattern:))
+        return Int(String(decoding: digits, as: UTF8.self)).map { min($0, machine) } ?? machine
+    }
+}
+
+extension Problem {
+    static func noMemory(_ what: String) -> Problem {
+        Problem(
+            503, "overloaded", "\(what) are refused while the gateway's memory is near memory.budget",
+            retryAfter: Int.random(in: 2...10))
+    }
+}
