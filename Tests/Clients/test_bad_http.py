@@ -157,3 +157,18 @@ def test_a_client_that_vanishes_from_its_stream_is_forgotten(gateway, client):
         wire.send(request(f"GET /mcp/sse?client_id={client} HTTP/1.1"))
         assert wire.status() == 200
     until(lambda: not gateway.api.client_health(client)["connected"], "the end to be noticed")
+
+
+# Hosts (RFC 9112 3.2)
+
+@pytest.mark.parametrize("lines", [b"", b"Host: a\r\nHost: a\r\n", b"Host: a\r\nhost: b\r\n"])
+def test_a_request_has_one_host(gateway, lines):
+    with Wire(gateway.http) as wire:
+        wire.send(b"GET /health HTTP/1.1\r\n" + lines + b"\r\n")
+        assert wire.status() == 400
+
+
+def test_a_request_of_http_1_0_needs_no_host(gateway):
+    with Wire(gateway.http) as wire:
+        wire.send(b"GET /health HTTP/1.0\r\n\r\n")
+        assert wire.status() == 200

@@ -153,7 +153,7 @@ def test_one_percent_of_stalled_readers_does_not_hold_up_the_others(narrow, new_
 # Clients that acknowledge
 
 LADDER = {"session": {"backpressure": {"half_rate_pending": 10, "critical_pending": 20, "lag": "200ms",
-                                       "bundle_interval": "300ms"}}}
+                                       "bundle_interval": "300ms", "minimum_rate": 20}}}
 
 
 @pytest.fixture(scope="module")

@@ -252,6 +252,12 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
                 .problem(Problem(431, "headers_too_large", "the headers may have \(limit) bytes together")),
                 closing: true)
         }
+        // RFC 9112 §3.2: without exactly one, whoever stands in front may take the request for another host's.
+        let hosts = head.headers.reduce(0) { $0 + ($1.name.utf8.count == 4 && $1.name.lowercased() == "host" ? 1 : 0) }
+        guard hosts == 1 || isStream || hosts == 0 && head.version < .http1_1 else {
+            return respond(
+                .problem(Problem(400, "bad_request", "a request has one Host (RFC 9112 3.2)")), closing: true)
+        }
         if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }), length > maxBody {
             return refuseBody()
         }
