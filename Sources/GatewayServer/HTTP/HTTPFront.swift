@@ -254,7 +254,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         }
         // RFC 9112 §3.2: without exactly one, whoever stands in front may take the request for another host's.
         let hosts = head.headers.reduce(0) { $0 + ($1.name.utf8.count == 4 && $1.name.lowercased() == "host" ? 1 : 0) }
-        guard hosts == 1 || isStream || hosts == 0 && head.version < .http1_1 else {
+        guard hosts == 1 || isStream || hosts == 0 && head.version.minor == 0 else {
             return respond(
                 .problem(Problem(400, "bad_request", "a request has one Host (RFC 9112 3.2)")), closing: true)
         }
