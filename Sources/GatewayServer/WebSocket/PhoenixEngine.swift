@@ -30,20 +30,12 @@ class PhoenixEngine: SocketEngine {
     final private(set) var wantsBase64 = false
     /// The channel of the whole session, while it is joined.
     final private(set) var gatewayChannel: PhoenixChannels.Channel?
-    /// What waits until the storage has been read, or somebody has said whether a join is permitted.
-    final var waitingFrames: WaitingFrames?
-    /// Whether the frame that is being read has waited already.
-    final var isRetrying = false
     /// Sequences that went out on their own topics before the gateway channel was joined.
     private var alreadyHad = 0..<0
-    /// The `Authorization` header of the request that opened the connection.
-    final let authorization: String?
-    /// What carries the messages of the event `mcp`, once there has been one.
-    final var messageChannel: PhoenixMessageChannel?
     /// Topics that were joined when `alreadyHad` ended.
     private var alreadyHadTopics: [String] = []
-    /// What has been said of the join that is taken up again.
-    final var permission: Permission?
+    /// What most connections never have.
+    final var extras: PhoenixExtras?
 
     init(_ request: PhoenixRequest, opening: Opening, loop: LoopState) {
         version = request.version
@@ -51,9 +43,12 @@ class PhoenixEngine: SocketEngine {
         resumeFromQuery = request.resume
         isIndependent = request.isIndependent
         policyFromQuery = request.slowConsumerPolicy
-        authorization = request.authorization
         channels = PhoenixChannels(limit: loop.gateway.settings.maxChannels)
         super.init(opening: opening, limits: loop.gateway.settings.webSocket, loop: loop)
+        if let authorization = request.authorization {
+            extras = PhoenixExtras()
+            extras?.authorization = authorization
+        }
     }
 
     override var clientName: String? { clientID?.text }
