@@ -29,8 +29,8 @@ struct Cursor: Sendable {
     }
 
     private var burden = Seldom<Burden>()
-    /// Where it started.
-    let start: Int
+    /// Where it started, or took over from another connection: what it was given itself begins here.
+    var start: Int
     /// The next sequence to hand out.
     var position: Int
     /// Everything before this has reached the kernel, as far as the connection has reported.

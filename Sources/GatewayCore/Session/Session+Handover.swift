@@ -93,6 +93,8 @@ extension Session {
                 let place = max(isAsker ? asked?.sequence ?? start : start, cursors[index].floor)
                 cursors[index].position = place
                 cursors[index].flushed = place
+                // What the others carried meanwhile is not what this one waits for acknowledgements of.
+                cursors[index].start = place
             }
             cursors[index].pendingBytes = 0
             cursors[index].notice = notice
