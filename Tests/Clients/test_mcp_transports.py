@@ -106,8 +106,10 @@ def test_what_servers_say_by_themselves(front, generation, transport, mode):
 
 
 @EVERY_CLIENT
-def test_a_cancelled_call_is_cancelled_at_its_server(front, generation, transport, mode):
-    steps = run_client(generation, front.http, [
+def test_a_cancelled_call_is_cancelled_at_its_server(start_gateway, generation, transport, mode):
+    # A gateway of its own: clients without sessions share the server's process with those that were here before.
+    gateway = start_gateway({"mcpServers": {"everything": EVERYTHING}})
+    steps = run_client(generation, gateway.http, [
         ["cancelled", {"name": "wait", "arguments": {}}],
         ["call_tool", {"name": "told", "arguments": {}}],
     ], transport, mode)["steps"]

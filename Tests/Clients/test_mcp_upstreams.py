@@ -1,6 +1,8 @@
 """Servers behind the gateway that forget, die and come again, of every kind: their clients see nothing of it."""
 
 import collections
+import contextlib
+import http.client
 import json
 import signal
 import threading
@@ -56,6 +58,25 @@ def test_a_forgotten_session_is_begun_anew(start_gateway, upstream):
     # 404 says that the call has not been done: it may be done again whatever it is.
     assert said(client.call("write")) == "u"
     assert back.methods().count("initialize") == 2
+
+
+def test_a_call_outlives_the_session_that_it_was_made_in(start_gateway, upstream):
+    back = upstream()
+    gateway = front(start_gateway, {"back": {"url": back.url}})
+    client = Client(gateway.http)
+    assert said(client.call("write")) == "u"
+    until(lambda: back.streams, "the gateway to listen")
+    back.delay = 3
+    answers = []
+    caller = threading.Thread(target=lambda: answers.append(client.call("write")))
+    caller.start()
+    until(lambda: back.methods().count("tools/call") == 2, "the call to arrive")
+    # The stream tells that the session is gone while the server, which had the call before, still works on it.
+    back.forget_sessions()
+    until(lambda: back.methods().count("initialize") == 2, "the gateway to begin a new session", 10)
+    assert not answers
+    caller.join(30)
+    assert said(answers[0]) == "u" and back.methods().count("tools/call") == 2
 
 
 def test_subscriptions_are_asked_for_again(start_gateway, upstream):
@@ -338,7 +359,12 @@ def test_a_call_that_is_never_answered_does_not_keep_its_connection(start_gatewa
     one, other = Client(gateway.http), Client(gateway.http)
     assert said(one.call("read")) == "u" and said(other.call("read")) == "u"
     back.delay = 600
-    threading.Thread(target=lambda: one.call("write"), daemon=True).start()
+
+    def call_and_be_cut_off():
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            one.call("write")
+
+    threading.Thread(target=call_and_be_cut_off, daemon=True).start()
     until(lambda: back.methods().count("tools/call") == 3, "the call to arrive")
     connection, response = one.open("DELETE")
     with connection:

@@ -185,6 +185,14 @@ class UpstreamSession {
         begin()
     }
 
+    /// The server has forgotten the session, as something else than a call has shown. Calls on their way find that out
+    /// for themselves: each has an answer of its own, and the server may have taken it before.
+    func beginAnew() {
+        guard phase == .ready else { return }
+        client?.forgetQuestions(of: self)
+        if calls.isEmpty, subscriptions.isEmpty { phase = .idle } else { begin() }
+    }
+
     private func dispatch(_ call: Call) {
         call.attempts += 1
         transmit(call)

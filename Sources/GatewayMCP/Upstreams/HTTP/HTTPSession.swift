@@ -428,7 +428,7 @@ class HTTPSession: UpstreamSession {
         if status == 404, !isModern, sessionID != nil {
             // It has forgotten the session, and nobody may call for long: what was subscribed is asked for now.
             sessionID = nil
-            return lost("it has forgotten the session", mayRetry: true, wereNotTaken: false)
+            return beginAnew()
         }
         // Any other answer says that it has no such stream.
         guard status == 0 || status == 200 else { return }
