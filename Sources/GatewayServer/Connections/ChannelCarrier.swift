@@ -17,6 +17,8 @@ final class ChannelCarrier: EngineCarrier {
 
     override func prepare(_ context: ChannelHandlerContext) {
         socket = DirectSocket(context)
+        // What an engine is given it has dealt with when it returns.
+        try? context.channel.syncOptions?.setOption(.recvAllocator, value: ReceiveBuffers(lending: loop.received))
         if let timeout = engine.acknowledgementTimeout { Self.limitSilence(of: context.channel, to: timeout) }
         // Answers to earlier requests may still be in the channel; nothing overtakes them.
         if !context.channel.isWritable { hold(context) }

@@ -53,6 +53,7 @@ class EngineCarrier: LoopMember, ChannelInboundHandler {
         guard !isFinished else { return }
         loop.begin()
         buffer.withUnsafeReadableBytes { engine.received($0) }
+        loop.received.giveBack(buffer)
         finishEvent(drains: false)
     }
 

@@ -43,6 +43,8 @@ final class LoopState {
     @exclusivity(unchecked) var context: PublishContext
     /// What the present event writes to its connection.
     @exclusivity(unchecked) var outbound = Outbound()
+    /// Where bytes arrive that are dealt with at once.
+    let received = SharedReceiveBuffer()
     /// Text of frames in the making.
     @exclusivity(unchecked) var text: [UInt8] = []
     /// Scratch space for what `text` becomes when it is compressed.
