@@ -36,13 +36,14 @@ lint: ## format, import rules
 	swift format lint --strict --recursive Sources Tests Examples Fuzz/Targets Fuzz/Driver Package.swift
 	Scripts/check-imports
 
-soak: build ## Autobahn|Testsuite, 200 runs with faults, 100,000 seeds, vanishing MCP clients, a million messages stored
+soak: build ## Autobahn|Testsuite, 200 runs with faults, 100,000 seeds, vanishing MCP clients, rolling restarts, a million messages stored
 	Tests/Autobahn/run
 	@Scripts/packages build clients
 	swift build --build-tests
 	Tests/Clients/run --collect-only -qq >/dev/null
 	MCP_GATEWAY_BIN=$(CURDIR)/$(GATEWAY) .build/clients-venv/bin/python Tests/Soak/run --runs 200
 	.build/clients-venv/bin/python Tests/Soak/mcp-leaks
+	MCP_GATEWAY_BIN=$(CURDIR)/$(GATEWAY) .build/clients-venv/bin/python Tests/Soak/rolling-restart
 	MCP_SIMULATION_SEEDS=100000 swift test --skip-build --filter SimulationTests
 	MCP_GATEWAY_BIN=$(CURDIR)/$(GATEWAY) .build/clients-venv/bin/python Tests/Soak/traffic
 	MCP_STORE_MESSAGES=1000000 swift test --skip-build --filter SizeTests

@@ -14,6 +14,12 @@ public struct LoadedConfiguration: Sendable {
         table[key].map { (origins[$0.key] ?? .builtIn).description }
     }
 
+    /// What differs from an earlier configuration: keys that take effect in a running gateway, and keys that do not.
+    public func changes(since earlier: LoadedConfiguration) -> (live: [String], restart: [String]) {
+        let keys = table.settings.filter { !$0.isSame(in: configuration, as: earlier.configuration) }.map(\.key)
+        return (keys.filter(SettingTable.liveKeys.contains), keys.filter { !SettingTable.liveKeys.contains($0) })
+    }
+
     /// The effective configuration, each value with its origin, secrets hidden.
     ///
     /// As text it is a YAML file with the origins as comments, which loads as the same configuration. As JSON it is an

@@ -11,10 +11,12 @@ public struct GatewayAPI: APIResponder {
     private let responder: RouterResponder<APIContext>
     private let logger: Logger
 
-    public init(gateway: Gateway, logger: Logger) {
+    /// - Parameter adminToken: what admin paths want to see; `nil` closes them.
+    public init(gateway: Gateway, adminToken: String? = nil, logger: Logger) {
         let router = Router(context: APIContext.self)
         router.add(middleware: ProblemMiddleware())
         HealthRoutes.add(to: router, gateway: gateway)
+        LifecycleRoutes.add(to: router, gateway: gateway, admin: AdminToken(adminToken))
         PageRoutes.add(to: router)
         responder = router.buildResponder()
         self.logger = logger

@@ -52,10 +52,19 @@ public final class Gateway: Sendable {
     private let certificateWatch: Mutex<Task<Void, Never>?> = Mutex(nil)
     private let phase = Atomic<UInt8>(Phase.starting.rawValue)
     private let sweepStep = Atomic<Int>(0)
+    /// Where the drain stands, once there is one.
+    let drainState = Mutex(DrainProgress())
+    let drainSettings: Mutex<DrainSettings>
+    /// `Watching`, as it may change.
+    let watching: Atomic<UInt8>
+    let requests: Mutex<Requests?> = Mutex(nil)
 
     /// Where the gateway stands between start and stop. Only forwards.
     public enum Phase: UInt8, Sendable, Comparable {
-        case starting, serving, draining, stopped
+        case starting, serving
+        /// Not ready any more, and everything else as always: whoever sends clients here is given time to see it.
+        case leaving
+        case draining, stopped
 
         public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
     }
@@ -64,6 +73,8 @@ public final class Gateway: Sendable {
     public init(settings: GatewaySettings, store: (any MessageStore)? = nil, logger: Logger) {
         self.settings = settings
         self.logger = logger
+        drainSettings = Mutex(settings.drain)
+        watching = Atomic(Watching(settings).rawValue)
         startedAt = Clock.now
         loopCount = settings.eventLoops > 0 ? settings.eventLoops : max(1, System.coreCount - 1)
         group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
@@ -128,6 +139,12 @@ public final class Gateway: Sendable {
 
     /// The wake inbox of each event loop.
     var inboxes: [WakeInbox] { inboxList.items }
+
+    /// Whether clients may begin streams.
+    var admitsClients: Bool {
+        let phase = currentPhase
+        return phase == .serving || phase == .leaving
+    }
 
     public var currentPhase: Phase { Phase(rawValue: phase.load(ordering: .acquiring)) ?? .stopped }
 
@@ -208,24 +225,6 @@ public final class Gateway: Sendable {
         certificateWatch.withLock { $0 = watch }
     }
 
-    /// Stops accepting, says goodbye to every connection, and waits until they have gone.
-    /// - Parameter deadline: how long to wait.
-    public func drain(deadline: Instant.Span) async {
-        advance(to: .draining)
-        await closeListeners()
-        for state in loops.withLock({ $0 }) {
-            try? await state.eventLoop.submit {
-                state.value.begin()
-                state.value.drainEndpoint()
-                state.value.forEachMember { $0.drain() }
-            }.get()
-        }
-        let end = Clock.now + deadline
-        while admission.openConnections > 0, Clock.now < end, !Task.isCancelled {
-            try? await Task.sleep(for: .milliseconds(20))
-        }
-    }
-
     /// Ends everything that is left. Stopping again changes nothing.
     public func stop() async {
         advance(to: .stopped)
@@ -245,15 +244,16 @@ public final class Gateway: Sendable {
         try? await group.shutdownGracefully()
     }
 
-    private func closeListeners() async {
+    func closeListeners(_ isMeant: @Sendable (GatewaySettings.Service) -> Bool = { _ in true }) async {
         let open = listeners.withLock { list in
-            defer { list = [] }
-            return list
+            let open = list.filter { isMeant($0.service) }
+            list.removeAll { isMeant($0.service) }
+            return open
         }
         for listener in open { await listener.close() }
     }
 
-    private func advance(to next: Phase) {
+    func advance(to next: Phase) {
         guard currentPhase < next else { return }
         phase.store(next.rawValue, ordering: .releasing)
     }
@@ -301,10 +301,13 @@ public final class Gateway: Sendable {
         return figures
     }
 
+    /// Waits until every event loop has answered: one that does not is stuck.
+    public func answers() async -> Bool { await collect { $0.index }.count == loopCount }
+
     /// A carried connection has begun.
     func connectionOpened(_ engine: ConnectionEngine, on loop: LoopState) {
         loop.counters[Int(engine.transport.rawValue)].connections += 1
-        guard settings.logConnections else { return }
+        guard watched.contains(.connections) else { return }
         logger.info("connected", metadata: logMetadata(engine))
     }
 
@@ -320,7 +323,7 @@ public final class Gateway: Sendable {
         let transport = engine.transport
         loop.counters[Int(transport.rawValue)].connections -= 1
         tellDeparture(of: engine)
-        if settings.logConnections { logger.info("disconnected", metadata: logMetadata(engine)) }
+        if watched.contains(.connections) { logger.info("disconnected", metadata: logMetadata(engine)) }
         admission.left(
             transport == .webSocket ? .webSocket : .eventStream, address: engine.isAddressCounted ? engine.address : nil
         )

@@ -129,6 +129,9 @@ public struct GatewaySettings: Sendable {
     public var nodeID = "node"
     /// Turns on `/mcp/echo` and `debug` events.
     public var debug = false
+    public var drain = DrainSettings()
+    /// Sockets that listen already, by what they are for: whoever started the gateway has opened them.
+    public var inheritedSockets: [Service: [CInt]] = [:]
     public var logConnections = false
 
     public init() {}

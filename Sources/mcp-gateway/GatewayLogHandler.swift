@@ -12,14 +12,19 @@ import WireJSON
 /// Writes log records to standard error: a line of text for people, a line of JSON for programs.
 struct GatewayLogHandler: LogHandler {
     let label: String
-    var logLevel: Logger.Level
+    /// A level of this logger's own, in place of the process's.
+    private var ownLevel: Logger.Level?
     var metadata: Logger.Metadata = [:]
     private let isJSON: Bool
 
-    init(label: String, level: Logger.Level, isJSON: Bool) {
+    init(label: String, isJSON: Bool) {
         self.label = label
-        logLevel = level
         self.isJSON = isJSON
+    }
+
+    var logLevel: Logger.Level {
+        get { ownLevel ?? LogLevel.shared.level }
+        set { ownLevel = newValue }
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {

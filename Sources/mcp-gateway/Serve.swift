@@ -22,14 +22,13 @@ struct Serve: AsyncParsableCommand {
         abstract: "Runs the gateway until SIGTERM or SIGINT.",
         discussion: """
             Prints one line `ready http=… http_sse=… websocket=…` to standard output when it accepts connections. \
-            SIGTERM says goodbye to every client and waits for them; a second one stops at once. SIGHUP reads \
-            certificates, keys and mcpServers again.
+            SIGTERM drains: not ready for drain.delay, then every client is sent away at drain.rate and calls that are \
+            under way are waited for, within drain.timeout; a second SIGTERM stops at once. SIGHUP reads certificates, \
+            mcpServers and the keys that can change again, and names those that need a restart. NOTIFY_SOCKET, \
+            WATCHDOG_USEC and LISTEN_FDS are understood as systemd has them (sd_notify, sd_listen_fds).
             """)
 
     @OptionGroup var options: ConfigurationOptions
-
-    /// How long clients have to leave after SIGTERM.
-    private static let drainTime = Instant.Span.seconds(8)
 
     func run() async throws {
         try await CommandFailure.reporting { try await serve() }
@@ -38,20 +37,21 @@ struct Serve: AsyncParsableCommand {
     private func serve() async throws {
         let loaded = try options.load()
         let configuration = loaded.configuration
-        LoggingSystem.bootstrap { label in
-            GatewayLogHandler(label: label, level: .init(configuration), isJSON: Self.wantsJSON(configuration))
-        }
+        LogLevel.shared.set(Logger.Level(configuration))
+        LoggingSystem.bootstrap { GatewayLogHandler(label: $0, isJSON: Self.wantsJSON(configuration)) }
         let logger = Logger(label: "gateway")
         for notice in loaded.notices { logger.notice("configuration", metadata: ["notice": "\(notice)"]) }
         DescriptorLimit.raise(logger)
         FileSizeSignal.ignore()
 
         // What can be wrong is found before there is something to shut down.
-        let mcpSettings = try MCPSettings(configuration, environment: ProcessInfo.processInfo.environment)
+        let environment = ProcessInfo.processInfo.environment
+        let mcpSettings = try MCPSettings(configuration, environment: environment)
+        let sockets = try InheritedSockets.take(environment: environment)
         let webhooks = Webhooks(WebhookSettings(configuration))
-        let gateway = Gateway(
-            settings: GatewaySettings(configuration, webhooks: webhooks), store: configuration.storage.makeStore(),
-            logger: logger)
+        var settings = GatewaySettings(configuration, webhooks: webhooks)
+        settings.inheritedSockets = sockets
+        let gateway = Gateway(settings: settings, store: configuration.storage.makeStore(), logger: logger)
         let mcp = MCPDirectory(
             settings: mcpSettings, logger: Logger(label: "mcp"))
         gateway.addStatistics("webhooks") { webhooks.writeStatistics(to: &$0) }
@@ -60,17 +60,24 @@ struct Serve: AsyncParsableCommand {
         let (signals, received) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(2))
         let forwarding = Task { for await _ in trapped { received.yield() } }
         defer { forwarding.cancel() }
+        let notifications = ServiceNotifications(environment: environment)
+        let reloader = Reloader(
+            loaded, options: options, environment: environment, gateway: gateway, mcp: mcp, webhooks: webhooks,
+            logger: logger)
         let reloads = await UnixSignalsSequence(trapping: .sighup)
         let reloading = Task {
             for await _ in reloads {
-                gateway.reloadCertificates(isForced: true)
-                await Self.reloadServers(mcp, options, logger)
+                notifications?.reloading()
+                await reloader.reload()
+                notifications?.ready()
             }
         }
         defer { reloading.cancel() }
+        gateway.onRequests(Gateway.Requests(drain: { received.yield() }, reload: { await reloader.reload() }))
         do {
             try await gateway.start(
-                api: GatewayAPI(gateway: gateway, logger: logger), endpoints: mcp)
+                api: GatewayAPI(gateway: gateway, adminToken: configuration.security.adminToken, logger: logger),
+                endpoints: mcp)
         } catch {
             await gateway.stop()
             await webhooks.shutdown()
@@ -78,12 +85,15 @@ struct Serve: AsyncParsableCommand {
             throw CommandFailure("\(place)\(error)", code: 1)
         }
         announce(gateway)
+        notifications?.ready()
+        let watchdog = Task { await Self.watch(gateway, notifications) }
+        defer { watchdog.cancel() }
 
         var iterator = signals.makeAsyncIterator()
         _ = await iterator.next()
-        logger.info("draining")
+        notifications?.stopping()
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await gateway.drain(deadline: Self.drainTime) }
+            group.addTask { await gateway.drain() }
             group.addTask { for await _ in signals { return } }
             await group.next()
             group.cancelAll()
@@ -94,18 +104,12 @@ struct Serve: AsyncParsableCommand {
         logger.info("stopped")
     }
 
-    /// Reads the configuration again, for the servers behind the gateway; what else has changed waits for a restart.
-    private static func reloadServers(
-        _ mcp: MCPDirectory, _ options: ConfigurationOptions, _ logger: Logger
-    ) async {
-        do {
-            let configuration = try options.load().configuration
-            await mcp.reload(
-                try MCPSettings(configuration, environment: ProcessInfo.processInfo.environment).servers)
-            logger.notice("mcpServers reloaded; other keys than these and certificates need a restart")
-        } catch {
-            logger.error("mcpServers not reloaded; those in use stay", metadata: ["reason": "\(error)"])
-        }
+    /// Tells the watchdog that the gateway lives, as long as every event loop answers.
+    private static func watch(_ gateway: Gateway, _ notifications: ServiceNotifications?) async {
+        guard let notifications, let interval = notifications.watchdogInterval else { return }
+        repeat {
+            if await gateway.answers() { notifications.alive() }
+        } while (try? await Task.sleep(for: interval / 3)) != nil
     }
 
     private func announce(_ gateway: Gateway) {

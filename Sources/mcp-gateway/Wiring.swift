@@ -129,6 +129,10 @@ extension GatewaySettings {
         nodeID = configuration.cluster.nodeID
         debug = configuration.debug
         logConnections = configuration.logConnections || configuration.debug
+        drain.delay = Instant.Span(configuration.drain.delay)
+        drain.timeout = Instant.Span(configuration.drain.timeout)
+        drain.rate = configuration.drain.rate
+        drain.reconnectDelay = Instant.Span(configuration.drain.reconnectDelay)
     }
 }
 

@@ -41,6 +41,9 @@ struct Setting: Sendable {
         return isSecret && value.json != "null" ? ShownValue(string: "********") : value
     }
 
+    /// Whether two configurations have the same value, secrets included.
+    func isSame(in one: GatewayConfiguration, as other: GatewayConfiguration) -> Bool { show(one) == show(other) }
+
     /// `transports.http_sse` and `port`.
     var section: Substring? { key.lastIndex(of: ".").map { key[..<$0] } }
 

@@ -60,6 +60,8 @@ public struct GatewayConfiguration: Sendable, Equatable {
     public var debug = false
     /// One log line for each connection that opens or closes.
     public var logConnections = false
+    /// How the node takes leave of its clients.
+    public var drain = Drain()
     /// Production mode: what is merely convenient in development is refused.
     public var production = false
 

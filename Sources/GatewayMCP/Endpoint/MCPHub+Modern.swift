@@ -119,7 +119,8 @@ extension MCPHub {
         }
 
         /// Ends the stream as the revision has it: with the answer to the request that opened it.
-        func end() {
+        func end(retryAfter wait: Instant.Span) {
+            reply.advise(retryAfter: wait)
             let body = RPCAnswer.result(Array(#"{"resultType":"complete"}"#.utf8), id: id)
             reply.respond(ByteBuffer(bytes: body), to: id)
         }

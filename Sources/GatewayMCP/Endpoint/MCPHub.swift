@@ -89,11 +89,27 @@ final class MCPHub: LoopEndpoint {
         for server in servers { server.tend(now: now) }
     }
 
-    func drain() {
+    func drain() -> [(Instant.Span) -> Void] {
         isDraining = true
-        for session in sessions.values { session.endStreams() }
-        for listener in listeners.values { listener.end() }
-        for stream in Array(conversations.values) { stream.end() }
+        var ends: [(Instant.Span) -> Void] = []
+        for session in sessions.values where session.isListening {
+            ends.append { [weak session] in session?.endListening(retryAfter: $0) }
+        }
+        for listener in listeners.values { ends.append { listener.end(retryAfter: $0) } }
+        return ends
+    }
+
+    var openRequests: Int {
+        sessions.values.reduce(0) { $0 + $1.openCalls } + replies.count - listeners.count
+    }
+
+    func remainingStreams() -> [(Instant.Span) -> Void] {
+        conversations.values.map { stream in
+            { wait in
+                stream.conversation.link.advise(retryAfter: wait)
+                stream.end()
+            }
+        }
     }
 
     func stop() {

@@ -60,6 +60,12 @@ final class ClientLink {
     /// Confirms a message that has no answer.
     func acknowledge(_ token: Int) { if case .pipe(let pipe) = carrier { pipe.acknowledge(token) } }
 
+    /// Tells the client how long to wait before it comes back.
+    func advise(retryAfter wait: Instant.Span) {
+        guard case .stream(let exchange) = carrier, exchange.isOpen else { return }
+        exchange.write(ByteBuffer(string: "retry: \(wait.milliseconds)\n\n"))
+    }
+
     /// Ends it.
     func close(_ code: UInt16, _ reason: String) {
         switch carrier {

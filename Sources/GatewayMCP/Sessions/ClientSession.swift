@@ -90,10 +90,13 @@ final class ClientSession {
         upstreams = [:]
     }
 
-    /// Ends every stream in order; the session itself may go on elsewhere.
-    func endStreams() {
+    /// Whether the client listens for news.
+    var isListening: Bool { standalone != nil }
+
+    /// Ends the stream that the client listens on. What answers its requests goes on until they are answered.
+    func endListening(retryAfter wait: Instant.Span) {
+        standalone?.advise(retryAfter: wait)
         standalone?.end()
-        for stream in streams.values where stream.isStreaming { stream.end() }
     }
 
     func tend(now: Instant) {

@@ -59,6 +59,8 @@ final class Conversation {
             if !cancelled(message, bytes) { session?.receive(message, bytes) }
             return link.acknowledge(token)
         }
+        // What is new would not be answered any more; what has come before is.
+        guard !hub.isDraining else { return send(.internalError("the gateway is shutting down"), to: id, token) }
         if message.modernVersion != nil { return receiveModern(message, bytes, id, token) }
         guard let session else {
             guard message.method == .initialize else {

@@ -93,6 +93,12 @@ final class ReplyStream: ExchangeOwner {
         write(message)
     }
 
+    /// Tells the client how long to wait before it reads on.
+    func advise(retryAfter wait: Instant.Span) {
+        guard isStreaming, let exchange, exchange.isOpen else { return }
+        exchange.write(ByteBuffer(string: "retry: \(wait.milliseconds)\n\n"))
+    }
+
     /// Ends without what is still owed.
     func end() {
         guard !isOver else { return }

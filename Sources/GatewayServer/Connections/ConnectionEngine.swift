@@ -57,10 +57,16 @@ class ConnectionEngine {
 
     var gateway: Gateway { loop.gateway }
 
-    /// When a client is to come back after a shutdown: not all at once.
-    var spreadRetry: Int64 {
+    /// Whether the peer waits for answers of servers, which may take their time.
+    var isOwedAnswers: Bool { false }
+
+    /// When a client is to come back that had to go: not all at once.
+    final var spreadRetry: Int64 {
         gateway.settings.retry.milliseconds + Int64(loop.context.identifiers.next() % 5000)
     }
+
+    /// When the client is to come back after a shutdown: each has a place in time of its own.
+    final var reconnectAfter: Int64 { loop.reconnectAfter.milliseconds }
 
     /// How much is written to one connection before others have their turn.
     var batchLimits: BatchLimits { BatchLimits(messages: 100, bytes: 65_536) }

@@ -109,7 +109,15 @@ class EngineCarrier: LoopMember, ChannelInboundHandler {
         return next
     }
 
+    override final var leavesFirst: Bool { !engine.isOwedAnswers }
+
     override final func drain() {
+        // What waits for it goes first, as far as the kernel takes it.
+        var hasMore = true
+        while hasMore, !isStalled, context != nil, engine.verdict == .open {
+            hasMore = engine.drain()
+            flush()
+        }
         engine.goAway()
         finishEvent(drains: false)
     }

@@ -77,7 +77,7 @@ public struct GatewayRouter: Sendable {
         _ message: OutgoingMessage, _ transport: Transport?, _ priority: Priority, _ timeout: Duration,
         _ address: (inout JSONWriter) -> Void
     ) async throws(Problem) -> RouteOutcome {
-        guard gateway.currentPhase == .serving else { throw .draining }
+        guard gateway.admitsClients else { throw .draining }
         let text = JSONWriter.object { writer in
             address(&writer)
             writer.member("type", message.type)

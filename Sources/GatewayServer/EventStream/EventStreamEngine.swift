@@ -135,11 +135,14 @@ final class EventStreamEngine: ConnectionEngine {
     }
 
     override func goAway() {
+        guard verdict == .open else { return }
+        // Browsers come back by themselves, after the time that was told last.
+        append(EventStreamWriter.retry(milliseconds: reconnectAfter))
         let data = JSONWriter.object { writer in
             writer.member("code", 1012)
             writer.member("reason", "the gateway is shutting down")
             writer.member("reconnect", "after")
-            writer.member("retry_after_ms", spreadRetry)
+            writer.member("retry_after_ms", reconnectAfter)
         }
         leave(data)
     }

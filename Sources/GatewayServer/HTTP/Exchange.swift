@@ -1,4 +1,4 @@
-import GatewayCore
+public import GatewayCore
 public import NIOCore
 public import NIOHTTP1
 
@@ -35,8 +35,17 @@ public protocol LoopEndpoint: AnyObject {
     /// How many bytes may wait for a connection that carries messages when one more comes.
     var maxUnsentBytes: Int { get }
 
-    /// The gateway shuts down: end what is open, refuse what is new.
-    func drain()
+    /// The gateway shuts down: refuse what is new, and go on with what is under way.
+    /// - Returns: what ends each stream that only waits for news, to be called one after the other with the time that its
+    ///   client is to wait before it comes back.
+    func drain() -> [(Instant.Span) -> Void]
+
+    /// Requests that are not answered yet.
+    var openRequests: Int { get }
+
+    /// Requests are not waited for any longer.
+    /// - Returns: what ends each stream that is left, to be called in the same way.
+    func remainingStreams() -> [(Instant.Span) -> Void]
 
     /// The event loop is about to end: let go of everything.
     func stop()

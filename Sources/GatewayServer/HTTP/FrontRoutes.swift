@@ -77,7 +77,7 @@ extension Gateway {
                         Problem(
                             421, "host_not_allowed", "this gateway does not go by that name: see listen.public_host")))
             }
-            guard currentPhase == .serving else { return .answer(.problem(.draining)) }
+            guard admitsClients else { return .answer(.problem(.draining)) }
             return .endpoint(endpoint, cors)
         }
         do throws(Problem) {
@@ -189,7 +189,7 @@ extension Gateway {
     private func eventStream(
         _ request: FrontRequest, _ cors: HTTPHeaders, _ loop: LoopState
     ) throws(Problem) -> EventStreamEngine {
-        guard currentPhase == .serving else { throw .draining }
+        guard admitsClients else { throw .draining }
         let client = try clientID(request)
         var stream = EventStreamRequest(clientID: client)
         if let id = request.head.headers.first(name: "last-event-id") ?? request.target["last_event_id"] {
@@ -245,7 +245,7 @@ extension Gateway {
     private func operationStream(
         _ request: FrontRequest, _ cors: HTTPHeaders, _ loop: LoopState
     ) throws(Problem) -> EventStreamEngine {
-        guard currentPhase == .serving else { throw .draining }
+        guard admitsClients else { throw .draining }
         var stream = EventStreamRequest(clientID: nil)
         if let id = request.head.headers.first(name: "last-event-id") ?? request.target["last_event_id"] {
             stream.resume = ResumePoint(text: id)
@@ -315,7 +315,7 @@ extension Gateway {
     private func upgrade(
         _ request: FrontRequest, subprotocols: [String], compression: Bool, context mayKeepContext: Bool = false
     ) throws(Problem) -> SocketEngine.Opening {
-        guard currentPhase == .serving else { throw .draining }
+        guard admitsClients else { throw .draining }
         let headers = request.head.headers
         guard request.head.version.major > 1 || request.head.version.minor >= 1,
             headers[canonicalForm: "upgrade"].contains(where: { $0.lowercased() == "websocket" }),

@@ -4,14 +4,39 @@ import Synchronization
 
 /// Who may connect: the bounds on connections, for each service and each address.
 final class Admission: Sendable {
-    private let limits: [GatewaySettings.Service: Int]
-    private let perAddress: Int
+    private let perAddress: Atomic<Int>
     private let counts: [GatewaySettings.Service: Counter]
-    private let pacer: Mutex<HandshakePacer>?
+    private let pacer: Mutex<HandshakePacer?>
+    private let pace: Mutex<Pace>
     private let addresses = Mutex<[AddressKey: Int]>([:])
+
+    /// How fast clients are let in.
+    private struct Pace: Equatable {
+        let rate: Double
+        let burst: Int
+        let delay: Instant.Span
+
+        init(_ settings: GatewaySettings) {
+            rate = settings.handshakeRate
+            burst = settings.handshakeBurst
+            delay = settings.handshakeDelay
+        }
+
+        var pacer: HandshakePacer? {
+            rate > 0 ? HandshakePacer(rate: rate, burst: burst, maxDelay: delay) : nil
+        }
+    }
 
     private final class Counter: Sendable {
         private let value = Atomic<Int>(0)
+        private let bound: Atomic<Int>
+
+        init(limit: Int) { bound = Atomic(limit) }
+
+        /// More than these are not let in.
+        var limit: Int { bound.load(ordering: .relaxed) }
+
+        func change(limit: Int) { bound.store(limit, ordering: .relaxed) }
 
         var now: Int { value.load(ordering: .relaxed) }
 
@@ -26,15 +51,27 @@ final class Admission: Sendable {
 
     init(_ settings: GatewaySettings, memory: MemoryWatch? = nil) {
         self.memory = memory
-        limits = settings.maxConnections
-        perAddress = settings.maxConnectionsPerAddress
-        pacer =
-            settings.handshakeRate > 0
-            ? Mutex(
-                HandshakePacer(
-                    rate: settings.handshakeRate, burst: settings.handshakeBurst, maxDelay: settings.handshakeDelay))
-            : nil
-        counts = Dictionary(uniqueKeysWithValues: GatewaySettings.Service.allCases.map { ($0, Counter()) })
+        perAddress = Atomic(settings.maxConnectionsPerAddress)
+        let pace = Pace(settings)
+        self.pace = Mutex(pace)
+        pacer = Mutex(pace.pacer)
+        counts = Dictionary(
+            uniqueKeysWithValues: GatewaySettings.Service.allCases.map {
+                ($0, Counter(limit: settings.maxConnections[$0] ?? .max))
+            })
+    }
+
+    /// Other bounds apply from now on to whoever comes.
+    func apply(_ settings: GatewaySettings) {
+        for (service, counter) in counts { counter.change(limit: settings.maxConnections[service] ?? .max) }
+        perAddress.store(settings.maxConnectionsPerAddress, ordering: .relaxed)
+        let new = Pace(settings)
+        let isOther = pace.withLock { pace in
+            defer { pace = new }
+            return pace != new
+        }
+        // Those who wait keep the turns that they were given.
+        if isOther { pacer.withLock { $0 = new.pacer } }
     }
 
     /// Connections of all kinds.
@@ -57,6 +94,7 @@ final class Admission: Sendable {
     /// - Returns: why it may not be; it is not counted then.
     func claim(address: SocketAddress?) -> Problem? {
         guard let key = AddressKey(address) else { return nil }
+        let perAddress = perAddress.load(ordering: .relaxed)
         let isAdmitted = addresses.withLock { addresses in
             let count = addresses[key, default: 0]
             guard count < perAddress else { return false }
@@ -80,7 +118,7 @@ final class Admission: Sendable {
     private func count(in service: GatewaySettings.Service) -> Problem? {
         // Plain requests stay possible: publishers are told what they may send, operators see why.
         if service != .http, let problem = memory?.refuseConnection() { return problem }
-        guard counts[service]!.increment() > limits[service] ?? .max else { return nil }
+        guard counts[service]!.increment() > counts[service]!.limit else { return nil }
         counts[service]!.decrement()
         return Problem(
             503, "overloaded", "as many connections as transports.\(service.rawValue).max_connections allows",
@@ -90,7 +128,7 @@ final class Admission: Sendable {
     /// Somebody wants to begin what costs a handshake.
     /// - Parameter chance: any number.
     func pace(now: Instant, chance: UInt64) -> HandshakePacer.Decision {
-        pacer?.withLock { $0.arrive(now: now, chance: chance) } ?? .now
+        pacer.withLock { $0?.arrive(now: now, chance: chance) } ?? .now
     }
 
     /// A connection that was counted in has ended.

@@ -2,6 +2,14 @@ import GatewayCore
 import NIOCore
 import NIOPosix
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// A port that could not be opened, in words for the operator.
 public struct ListenError: Error, CustomStringConvertible {
     public let service: GatewaySettings.Service
@@ -25,6 +33,9 @@ struct Listener: Sendable {
         _ service: GatewaySettings.Service, identity: TLSIdentity?, gateway: Gateway,
         states: [NIOLoopBound<LoopState>]
     ) async throws -> Listener {
+        if let sockets = gateway.settings.inheritedSockets[service], !sockets.isEmpty {
+            return try await take(sockets, service, identity, gateway, states)
+        }
         var channels: [any Channel] = []
         var addresses: [SocketAddress] = []
         var port = gateway.settings.ports[service] ?? 0
@@ -42,6 +53,34 @@ struct Listener: Sendable {
                 if host == "::1", !addresses.isEmpty, isAddressMissing(error) { continue }
                 for channel in channels { try? await channel.close() }
                 throw ListenError(service: service, host: host, port: port, cause: describe(error))
+            }
+        }
+        return Listener(service: service, addresses: addresses, channels: channels)
+    }
+
+    /// Takes sockets that somebody else has opened and keeps open: nobody is refused while one gateway follows another.
+    private static func take(
+        _ sockets: [CInt], _ service: GatewaySettings.Service, _ identity: TLSIdentity?, _ gateway: Gateway,
+        _ states: [NIOLoopBound<LoopState>]
+    ) async throws -> Listener {
+        var channels: [any Channel] = []
+        var addresses: [SocketAddress] = []
+        for socket in sockets {
+            do {
+                for (index, state) in states.enumerated() {
+                    // All event loops wait for the one queue of connections, each with a descriptor of its own.
+                    let own = index == 0 ? socket : dup(socket)
+                    guard own >= 0 else { throw IOError(errnoCode: errno, reason: "dup") }
+                    let channel = try await bootstrap(service, identity, state, gateway, sharesPort: false)
+                        .withBoundSocket(own).get()
+                    channels.append(channel)
+                    if index == 0, let address = channel.localAddress { addresses.append(address) }
+                }
+            } catch {
+                for channel in channels { try? await channel.close() }
+                throw ListenError(
+                    service: service, host: "descriptor \(socket)", port: gateway.settings.ports[service] ?? 0,
+                    cause: describe(error))
             }
         }
         return Listener(service: service, addresses: addresses, channels: channels)

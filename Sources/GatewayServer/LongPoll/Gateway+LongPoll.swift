@@ -10,7 +10,7 @@ extension Gateway {
 
     /// Reads a request. A session costs nothing before its first request with a token: all there is to know is in there.
     func longPoll(_ request: FrontRequest, _ cors: HTTPHeaders, _ loop: LoopState) throws(Problem) -> FrontDecision {
-        guard currentPhase == .serving else { throw .draining }
+        guard admitsClients else { throw .draining }
         let isPoll = request.head.method == .GET
         let phoenix = try phoenixRequest(request)
         let text =
@@ -142,7 +142,7 @@ extension Gateway {
     private func takeUp(_ call: LongPollCall, _ loop: LoopState) throws(Problem) -> LongPollCarrier? {
         let token = call.token
         guard !token.isEnded, token.isWhole else { return nil }
-        guard currentPhase == .serving else { throw .draining }
+        guard admitsClients else { throw .draining }
         if let problem = admission.enter(.webSocket, address: call.address) { throw problem }
         var request = call.request
         request.version = token.version

@@ -122,6 +122,8 @@ final class LongPollCarrier: LoopMember {
         finishEvent()
     }
 
+    override var leavesFirst: Bool { !engine.isOwedAnswers }
+
     override func drain() {
         engine.goAway()
         finishEvent()

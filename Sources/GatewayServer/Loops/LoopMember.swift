@@ -20,6 +20,9 @@ class LoopMember {
     /// - Returns: when to come again; `nil` for never.
     func visit() -> Instant? { nil }
 
+    /// Whether it is a client that nothing is owed: then it is told of a shutdown while calls of others are waited for.
+    var leavesFirst: Bool { false }
+
     /// The gateway shuts down: say goodbye and close.
     func drain() {}
 
@@ -66,6 +69,11 @@ final class LoopState {
     /// How late the last turn of the wheel was.
     private(set) var lag = Instant.Span(nanoseconds: 0)
     private var nextTurn = Instant.zero
+    /// Who is to be told that the gateway goes, and at which pace.
+    var gathered: [Farewell] = []
+    var goodbyes: PacedGoodbyes<Farewell>?
+    /// How long those who are told now are to wait before they come back.
+    var reconnectAfter = Instant.Span.milliseconds(0)
 
     /// Answers requests on this event loop; set once, before the listeners open.
     private var endpoint: (provider: any EndpointProvider, endpoint: any LoopEndpoint)?
@@ -196,7 +204,15 @@ final class LoopState {
     }
 
     /// The gateway shuts down.
-    func drainEndpoint() { endpoint?.endpoint.drain() }
+    /// - Returns: what ends each of the endpoint's streams that only wait for news.
+    func drainEndpoint() -> [(Instant.Span) -> Void] { endpoint?.endpoint.drain() ?? [] }
+
+    /// Nobody waits for the endpoint's requests any longer.
+    /// - Returns: what ends each of its other streams.
+    func endEndpoint() -> [(Instant.Span) -> Void] { endpoint?.endpoint.remainingStreams() ?? [] }
+
+    /// The endpoint's requests that are not answered yet.
+    var openCalls: Int { endpoint?.endpoint.openRequests ?? 0 }
 
     private func turn() {
         begin()

@@ -126,6 +126,13 @@ extension Gateway {
         let json = JSONWriter.object { writer in
             writer.member("status", isReady ? "ok" : "draining")
             writer.member("ready", isReady)
+            if let drainProgress {
+                writer.member("drain") { writer in
+                    writer.member("stage", drainProgress.stage.rawValue)
+                    writer.member("connections", drainProgress.connections)
+                    writer.member("calls", drainProgress.calls)
+                }
+            }
             writer.member("node", settings.nodeID)
             writer.member("uptime_seconds", (Clock.now - startedAt).seconds)
             writer.member("event_loops") { writer in

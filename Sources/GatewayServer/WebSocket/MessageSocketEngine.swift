@@ -53,6 +53,8 @@ final class MessageSocketEngine: SocketEngine {
         deflated.withUnsafeBytes { writeFrame(.text, isCompressed: true, $0) }
     }
 
+    override var isOwedAnswers: Bool { true }
+
     override func goAway() {
         end?.connectionClosed()
         end = nil

@@ -391,6 +391,8 @@ class PhoenixEngine: SocketEngine {
 
     override func writeWaiting(isStalled: Bool) { if messageChannel != nil { writeMessages(isStalled: isStalled) } }
 
+    override var isOwedAnswers: Bool { messageChannel != nil }
+
     override func goAway() {
         closeMessageChannel()
         super.goAway()

@@ -258,7 +258,7 @@ class SocketEngine: ConnectionEngine {
     override func goAway() {
         close(
             .serviceRestart, "the gateway is shutting down",
-            reconnect: .after(milliseconds: spreadRetry))
+            reconnect: .after(milliseconds: reconnectAfter))
         if verdict == .open { verdict = .finished }
     }
 

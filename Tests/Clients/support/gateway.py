@@ -89,6 +89,9 @@ class Gateway:
             [BINARY, *self._arguments], cwd=self.directory, env=self._env,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )
+        return self._started()
+
+    def _started(self):
         running.append(self)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

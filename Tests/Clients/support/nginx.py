@@ -14,10 +14,11 @@ CONFIGURATION = """
 daemon off;
 worker_processes 1;
 pid nginx.pid;
-events {{ worker_connections 256; }}
+events {{ worker_connections {connections}; }}
 http {{
   access_log off;
   client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+  {upstream}
   server {{
     listen 127.0.0.1:{port};
     location / {{ proxy_pass http://{target}; {more} }}
@@ -31,9 +32,9 @@ def program():
 
 
 class Nginx:
-    """A proxy to `target`; `more` goes into its location."""
+    """A proxy to `address`, or to the `target` that `upstream` describes; `more` goes into its location."""
 
-    def __init__(self, directory, target, more=""):
+    def __init__(self, directory, address, more="", upstream="", target=None, connections=256):
         self._directory = directory
         user = f"user {pwd.getpwuid(0).pw_name} {grp.getgrgid(0).gr_name};" if os.geteuid() == 0 else ""
         with socket.socket() as probe:
@@ -41,7 +42,8 @@ class Nginx:
             self.address = probe.getsockname()
         directory.chmod(0o755)
         (directory / "nginx.conf").write_text(CONFIGURATION.format(
-            user=user, port=self.address[1], target=f"{target[0]}:{target[1]}", more=more))
+            user=user, port=self.address[1], target=target or f"{address[0]}:{address[1]}", more=more,
+            upstream=upstream, connections=connections))
 
     def __enter__(self):
         assert program(), "nginx is not installed (package nginx-core)"
