@@ -65,6 +65,10 @@ public struct MCPSettings: Sendable {
     public var maxCalls = 100
     /// Tasks of servers that one session is known to have.
     public var maxTasks = 1000
+    /// Resources that one session may have subscribed to.
+    public var maxSubscriptions = 1000
+    /// How long a call waits for what its client is asked.
+    public var inputTimeout = Instant.Span.seconds(300)
     /// A call that shows no sign of life for so long is given up.
     public var callTimeout = Instant.Span.seconds(120)
     /// The longest that a call may take, whatever its progress says.

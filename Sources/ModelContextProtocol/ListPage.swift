@@ -12,6 +12,8 @@ public struct ListPage: Sendable {
         public let nameText: String
         /// A tool that says of itself that calling it twice does no harm.
         public let isRepeatable: Bool
+        /// Which of a tool's arguments are repeated in headers (2026-07-28).
+        public let parameterHeaders: [ParameterHeader]
     }
 
     public private(set) var items: [Item] = []
@@ -45,11 +47,7 @@ public struct ListPage: Sendable {
             if key == list.member, try scanner.peek() == UInt8(ascii: "[") {
                 guard try scanner.beginArray() else { continue }
                 repeat {
-                    let start = scanner.index
-                    if let item = try Self.item(&scanner, bytes, base, list) {
-                        _ = start
-                        items.append(item)
-                    }
+                    if let item = try Self.item(&scanner, bytes, base, list) { items.append(item) }
                 } while try scanner.nextElement()
                 continue
             }
@@ -73,6 +71,7 @@ public struct ListPage: Sendable {
         let start = scanner.index + base
         var name: JSONSpan?
         var isRepeatable = false
+        var parameterHeaders: [ParameterHeader] = []
         if try scanner.beginObject() {
             repeat {
                 let key = try scanner.key()
@@ -82,6 +81,10 @@ public struct ListPage: Sendable {
                     continue
                 }
                 let value = try scanner.value()
+                if list == .tools, text == "inputSchema" {
+                    parameterHeaders = ParameterHeader.read(
+                        UnsafeRawBufferPointer(rebasing: bytes[(value.offset + base)..<(value.end + base)]))
+                }
                 if text == list.key { name = JSONSpan(offset: value.offset + base, length: value.length) }
             } while try scanner.nextMember()
         }
@@ -90,7 +93,7 @@ public struct ListPage: Sendable {
         guard !text.isEmpty else { return nil }
         return Item(
             span: JSONSpan(offset: start, length: scanner.index + base - start), name: name, nameText: text,
-            isRepeatable: isRepeatable)
+            isRepeatable: isRepeatable, parameterHeaders: parameterHeaders)
     }
 
     /// Whether `readOnlyHint` or `idempotentHint` is true.
@@ -114,6 +117,8 @@ public struct ListPage: Sendable {
 /// What can be listed.
 public enum ListKind: Sendable, CaseIterable {
     case tools, prompts, resources, resourceTemplates
+    /// What a client's calls have become where their servers made tasks of them (2025-11-25).
+    case tasks
 
     /// The request that lists them.
     public var method: RPCMethod {
@@ -122,6 +127,7 @@ public enum ListKind: Sendable, CaseIterable {
         case .prompts: .listPrompts
         case .resources: .listResources
         case .resourceTemplates: .listResourceTemplates
+        case .tasks: .listTasks
         }
     }
 
@@ -138,6 +144,7 @@ public enum ListKind: Sendable, CaseIterable {
         case .prompts: "prompts"
         case .resources: "resources"
         case .resourceTemplates: "resourceTemplates"
+        case .tasks: "tasks"
         }
     }
 
@@ -147,6 +154,7 @@ public enum ListKind: Sendable, CaseIterable {
         case .tools, .prompts: "name"
         case .resources: "uri"
         case .resourceTemplates: "uriTemplate"
+        case .tasks: "taskId"
         }
     }
 

@@ -5,6 +5,8 @@ public struct ListenFilter: Sendable {
     public private(set) var tools = false
     public private(set) var prompts = false
     public private(set) var resources = false
+    /// Resources whose changes it wants to hear of, each once.
+    public private(set) var subscriptions: [String] = []
 
     /// Nothing.
     public init() {}
@@ -27,9 +29,41 @@ public struct ListenFilter: Sendable {
             case "toolsListChanged": tools = isWanted
             case "promptsListChanged": prompts = isWanted
             case "resourcesListChanged": resources = isWanted
+            case "resourceSubscriptions": readSubscriptions(bytes, value)
             default: break
             }
         } while try scanner.nextMember()
+    }
+
+    private mutating func readSubscriptions(_ bytes: UnsafeRawBufferPointer, _ span: JSONSpan) {
+        let inner = UnsafeRawBufferPointer(rebasing: bytes[span.offset..<span.end])
+        guard inner.first == UInt8(ascii: "[") else { return }
+        var scanner = JSONScanner(inner, maxDepth: 64)
+        var seen = Set<String>()
+        // The message has been checked, as above.
+        func read(_ scanner: inout JSONScanner) throws(JSONError) {
+            guard try scanner.beginArray() else { return }
+            repeat {
+                let uri = RPCMessage.text(try scanner.value(), inner)
+                if !uri.isEmpty { seen.insert(uri) }
+            } while try scanner.nextElement()
+        }
+        try? read(&scanner)
+        subscriptions = seen.sorted()
+    }
+
+    /// The same with only some of the resources.
+    public func honouring(_ uris: [String]) -> ListenFilter {
+        var filter = self
+        filter.subscriptions = uris
+        return filter
+    }
+
+    /// Whether news of a resource is wanted: it is one of those subscribed, or a part of one.
+    public func contains(resource uri: String) -> Bool {
+        subscriptions.contains { known in
+            uri == known || uri.hasPrefix(known) && (known.hasSuffix("/") || uri.dropFirst(known.count).first == "/")
+        }
     }
 
     /// Whether a notification is wanted.
@@ -47,5 +81,9 @@ public struct ListenFilter: Sendable {
         if tools { writer.member("toolsListChanged", true) }
         if prompts { writer.member("promptsListChanged", true) }
         if resources { writer.member("resourcesListChanged", true) }
+        if !subscriptions.isEmpty {
+            writer.key("resourceSubscriptions")
+            writer.array { for uri in subscriptions { $0.value(uri) } }
+        }
     }
 }

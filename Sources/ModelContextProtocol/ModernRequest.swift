@@ -33,6 +33,12 @@ public enum ModernRequest {
                 return .headerMismatch("Mcp-Name is not what the body names")
             }
         }
+        // Tasks are routed by it; clients that leave it out are understood all the same.
+        if message.method == nil, let place = message.taskID, let value = headers.names.first,
+            HeaderText.decode(value) != RPCMessage.text(place, bytes)
+        {
+            return .headerMismatch("Mcp-Name is not the task that the body names")
+        }
         if let place = message.modernVersion, RPCMessage.text(place, bytes) != headers.version {
             return .headerMismatch("MCP-Protocol-Version is not the body's version")
         }
@@ -63,7 +69,7 @@ public enum ModernRequest {
 
     /// `_meta` without what only the newer revisions understand, for a server of an older one.
     public static func legacyMeta(
-        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, progressToken: Int
+        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, progressToken: Int? = nil
     ) -> [UInt8]? {
         guard let place = message.meta else { return nil }
         let inner = UnsafeRawBufferPointer(rebasing: bytes[place.offset..<place.end])
@@ -79,7 +85,7 @@ public enum ModernRequest {
                 if output.count > 1 { output.append(UInt8(ascii: ",")) }
                 output.append(contentsOf: inner[key.offset..<key.end])
                 output.append(UInt8(ascii: ":"))
-                if name == "progressToken" {
+                if name == "progressToken", let progressToken {
                     output.append(contentsOf: String(progressToken).utf8)
                 } else {
                     output.append(contentsOf: inner[value.offset..<value.end])
@@ -90,22 +96,70 @@ public enum ModernRequest {
         return output
     }
 
+    /// Something that a server said by itself, for a client of the revisions with sessions.
+    public static func legacyNotification(_ message: RPCMessage, _ bytes: UnsafeRawBufferPointer) -> ByteBuffer {
+        var splice = Splice()
+        if message.meta != nil { splice.replace(message.meta, with: legacyMeta(message, bytes) ?? Array("{}".utf8)) }
+        return splice.apply(to: bytes, oneLine: message.hasLineBreaks)
+    }
+
+    /// The same for a stream of `subscriptions/listen`.
+    /// - Parameter id: JSON text of the id of the request that opened it.
+    public static func subscriptionNotification(
+        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, id: [UInt8]
+    ) -> ByteBuffer {
+        var meta = Array(#"{"io.modelcontextprotocol/subscriptionId":"#.utf8) + id
+        if let known = legacyMeta(message, bytes), known.count > 2 {
+            meta += [UInt8(ascii: ",")] + known.dropFirst()
+        } else {
+            meta.append(UInt8(ascii: "}"))
+        }
+        var splice = Splice()
+        if message.meta != nil {
+            splice.replace(message.meta, with: meta)
+        } else if let params = message.params {
+            let isEmpty = bytes[(params.offset + 1)..<(params.end - 1)].allSatisfy { $0 <= 0x20 }
+            splice.insert(
+                Array(#""_meta":"#.utf8) + meta + (isEmpty ? [] : [UInt8(ascii: ",")]), at: params.offset + 1)
+        }
+        return splice.apply(to: bytes, oneLine: message.hasLineBreaks)
+    }
+
+    /// Whether capabilities have a member.
+    /// - Parameter capabilities: JSON text that has been checked.
+    public static func declares(_ capabilities: [UInt8], _ name: String) -> Bool {
+        capabilities.withUnsafeBytes { bytes in
+            var scanner = JSONScanner(bytes, maxDepth: 512)
+            func find(_ scanner: inout JSONScanner) throws(JSONError) -> Bool {
+                guard try scanner.peek() == UInt8(ascii: "{"), try scanner.beginObject() else { return false }
+                repeat {
+                    let key = try scanner.key()
+                    _ = try scanner.value()
+                    if RPCMessage.text(key, bytes) == name { return true }
+                } while try scanner.nextMember()
+                return false
+            }
+            return (try? find(&scanner)) ?? false
+        }
+    }
+
     /// The members of `_meta` that every request has.
-    static func reservedMeta(clientInfo: [UInt8]) -> [UInt8] {
+    /// - Parameter capabilities: JSON text of what the client can do: a server that needs more has to say what it lacks.
+    static func reservedMeta(clientInfo: [UInt8], capabilities: [UInt8]) -> [UInt8] {
         var text = Array(
             #""io.modelcontextprotocol/protocolVersion":"\#(ProtocolVersion.july2026.rawValue)","#.utf8)
         text += #""io.modelcontextprotocol/clientInfo":"#.utf8
         text += clientInfo
-        // Nobody stands ready to be asked: a server that needs an answer has to say what it lacks.
-        text += #","io.modelcontextprotocol/clientCapabilities":{}"#.utf8
+        text += #","io.modelcontextprotocol/clientCapabilities":"#.utf8
+        text += capabilities
         return text
     }
 
     /// A request of the revisions with sessions, with what the newer one wants in each.
     public static func modernized(
-        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, clientInfo: [UInt8]
+        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, clientInfo: [UInt8], capabilities: [UInt8]
     ) -> ByteBuffer {
-        let reserved = reservedMeta(clientInfo: clientInfo)
+        let reserved = reservedMeta(clientInfo: clientInfo, capabilities: capabilities)
         var splice = Splice()
         /// Whether an object has no members.
         func isEmpty(_ span: JSONSpan) -> Bool {

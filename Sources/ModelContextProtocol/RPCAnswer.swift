@@ -28,7 +28,16 @@ public enum RPCAnswer {
     public static func initialize(_ version: ProtocolVersion, server: String) -> [UInt8] {
         JSONWriter.object { writer in
             writer.member("protocolVersion", version.rawValue)
-            writer.member("capabilities") { capabilities(&$0) }
+            writer.member("capabilities") { writer in
+                capabilities(&writer)
+                guard version == .november2025 else { return }
+                // Each tool says for itself whether its calls may become tasks.
+                writer.member("tasks") { tasks in
+                    tasks.member("list") { _ in }
+                    tasks.member("cancel") { _ in }
+                    tasks.member("requests") { $0.member("tools") { $0.member("call") { _ in } } }
+                }
+            }
             writer.member("serverInfo") { info in
                 info.member("name", "mcp-gateway")
                 info.member("version", server)
@@ -45,7 +54,10 @@ public enum RPCAnswer {
             writer.member("capabilities") { capabilities in
                 capabilities.member("tools") { $0.member("listChanged", true) }
                 capabilities.member("prompts") { $0.member("listChanged", true) }
-                capabilities.member("resources") { $0.member("listChanged", true) }
+                capabilities.member("resources") { resources in
+                    resources.member("subscribe", true)
+                    resources.member("listChanged", true)
+                }
                 capabilities.member("completions") { _ in }
             }
             writer.member("ttlMs", 0)
@@ -95,12 +107,17 @@ public enum RPCAnswer {
 
     /// Asks a server which revisions it speaks (2026-07-28).
     public static func discoverRequest(id: Int, clientInfo: [UInt8]) -> [UInt8] {
-        modernRequest(id: id, method: "server/discover", clientInfo: clientInfo) { _ in }
+        modernRequest(
+            id: id, method: "server/discover", clientInfo: clientInfo, capabilities: Array("{}".utf8)
+        ) { _ in }
     }
 
     /// Asks for all that a server says by itself (2026-07-28).
-    public static func listenRequest(id: Int, resources: [String], clientInfo: [UInt8]) -> [UInt8] {
-        modernRequest(id: id, method: "subscriptions/listen", clientInfo: clientInfo) { params in
+    public static func listenRequest(
+        id: Int, resources: [String], clientInfo: [UInt8], capabilities: [UInt8]
+    ) -> [UInt8] {
+        modernRequest(id: id, method: "subscriptions/listen", clientInfo: clientInfo, capabilities: capabilities) {
+            params in
             params.member("notifications") { wanted in
                 wanted.member("toolsListChanged", true)
                 wanted.member("promptsListChanged", true)
@@ -114,7 +131,7 @@ public enum RPCAnswer {
     }
 
     private static func modernRequest(
-        id: Int, method: String, clientInfo: [UInt8], _ more: (inout JSONWriter) -> Void
+        id: Int, method: String, clientInfo: [UInt8], capabilities: [UInt8], _ more: (inout JSONWriter) -> Void
     ) -> [UInt8] {
         JSONWriter.object { writer in
             writer.member("jsonrpc", "2.0")
@@ -123,7 +140,7 @@ public enum RPCAnswer {
             writer.member("params") { params in
                 more(&params)
                 var meta: [UInt8] = [UInt8(ascii: "{")]
-                meta += ModernRequest.reservedMeta(clientInfo: clientInfo)
+                meta += ModernRequest.reservedMeta(clientInfo: clientInfo, capabilities: capabilities)
                 meta.append(UInt8(ascii: "}"))
                 params.member("_meta", raw: meta)
             }

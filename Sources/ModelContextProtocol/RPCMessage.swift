@@ -58,6 +58,10 @@ public struct RPCMessage: Sendable {
     public private(set) var level: JSONSpan?
     /// `params.notifications` of `subscriptions/listen`.
     public private(set) var notifications: JSONSpan?
+    /// `params.inputResponses`: what a client answers to what a call's result asked (2026-07-28).
+    public private(set) var inputResponses: JSONSpan?
+    /// `params.requestState`: what that result gave the client to bring back.
+    public private(set) var requestState: JSONSpan?
     /// Whether a raw line break stands between tokens, so that the text cannot be one line as it is.
     public private(set) var hasLineBreaks = false
     /// Whether `result` is an object, as every result is.
@@ -169,6 +173,8 @@ public struct RPCMessage: Sendable {
                 wantsTask = true
                 _ = try scanner.value()
             case "level": Self.set(&level, &isAmbiguous, try scanner.value())
+            case "inputResponses": Self.set(&inputResponses, &isAmbiguous, try scanner.value())
+            case "requestState": Self.set(&requestState, &isAmbiguous, try scanner.value())
             case "notifications": Self.set(&notifications, &isAmbiguous, try scanner.value())
             case "ref":
                 if try scanner.peek() == UInt8(ascii: "{") {
@@ -263,9 +269,15 @@ public struct RPCMessage: Sendable {
         _ scanner: inout JSONScanner, _ bytes: UnsafeRawBufferPointer
     ) throws(JSONError) -> String? {
         guard try scanner.beginObject() else { return nil }
+        var isTask = false
+        var own: JSONSpan?
         repeat {
-            guard text(try scanner.key(), bytes) == "task", try scanner.peek() == UInt8(ascii: "{") else {
-                _ = try scanner.value()
+            let key = text(try scanner.key(), bytes)
+            guard key == "task", try scanner.peek() == UInt8(ascii: "{") else {
+                let value = try scanner.value()
+                // The extension of 2026-07-28 has the task's members in the result itself.
+                if key == "resultType" { isTask = text(value, bytes) == "task" }
+                if key == "taskId" { own = value }
                 continue
             }
             guard try scanner.beginObject() else { return nil }
@@ -276,7 +288,7 @@ public struct RPCMessage: Sendable {
             } while try scanner.nextMember()
             return nil
         } while try scanner.nextMember()
-        return nil
+        return isTask ? own.map { text($0, bytes) } : nil
     }
 
     // MARK: - Looking at values

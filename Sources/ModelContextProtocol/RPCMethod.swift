@@ -16,6 +16,7 @@ public enum RPCMethod: String, Sendable, CaseIterable {
     case unsubscribe = "resources/unsubscribe"
     case complete = "completion/complete"
     case setLevel = "logging/setLevel"
+    case listTasks = "tasks/list"
     // From servers.
     case createMessage = "sampling/createMessage"
     case elicit = "elicitation/create"
@@ -48,7 +49,7 @@ public enum RPCMethod: String, Sendable, CaseIterable {
     public var isLegacyRequest: Bool {
         switch self {
         case .initialize, .ping, .listTools, .callTool, .listPrompts, .getPrompt, .listResources,
-            .listResourceTemplates, .readResource, .subscribe, .unsubscribe, .complete, .setLevel:
+            .listResourceTemplates, .readResource, .subscribe, .unsubscribe, .complete, .setLevel, .listTasks:
             true
         default: false
         }

@@ -36,6 +36,8 @@ extension MCPSettings {
                     deny: virtual.deny.map { NamePattern($0) }, rename: virtual.rename))
         }
         maxTasks = mcp.maxTasks
+        maxSubscriptions = mcp.maxSubscriptions
+        inputTimeout = Instant.Span(mcp.inputTimeout)
         maxSessions = mcp.maxSessions
         sessionIdleTimeout = Instant.Span(mcp.sessionIdleTimeout)
         logMessages = mcp.logMessages

@@ -129,6 +129,11 @@ def test_max_unsent_bytes_of_a_socket(start_gateway):
             read += 1
 
 
+def asked(client, tool):
+    """The tasks that a server was asked about."""
+    return json.loads(text(client.call(tool).json))["tasks asked"]
+
+
 def test_max_tasks(start_gateway):
     gateway = start_gateway({
         "mcpServers": {"one": everything("--prefix", "one_"), "two": everything("--prefix", "two_")},
@@ -143,8 +148,10 @@ def test_max_tasks(start_gateway):
         client.post({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
             "name": f"{server}_task", "arguments": {}, "task": {}}})
     assert get("one_task-1")["result"]["status"] == "completed"
-    # The older one is forgotten: the first server that knows the method is asked, and has no such task.
-    assert get("two_task-1")["error"]["code"] == -32602
+    # The older one is forgotten: servers are asked one after the other. A known one's server is asked and no other.
+    assert get("two_task-1")["result"]["status"] == "completed"
+    assert asked(client, "one_told") == ["one_task-1", "two_task-1"]
+    assert asked(client, "two_told") == ["two_task-1"]
 
 
 @pytest.mark.parametrize("prefix,expected", [

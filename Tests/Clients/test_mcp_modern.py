@@ -133,6 +133,7 @@ def test_a_notification_is_accepted_and_nothing(gateway):
 
 
 def test_listening(gateway):
+    # Nobody has that resource: the acknowledgement leaves it out.
     wanted = {"notifications": {"toolsListChanged": True, "resourceSubscriptions": ["x://y"]}}
     connection, response = open_request(gateway, "subscriptions/listen", wanted, id="l")
     with connection:

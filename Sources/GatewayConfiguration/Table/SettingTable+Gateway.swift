@@ -438,11 +438,17 @@ extension SettingTable {
         Setting("mcp.max_calls", \.mcp.maxCalls, .integer(1...100_000), "Calls that one session may have open"),
         Setting("mcp.max_tasks", \.mcp.maxTasks, .integer(1...1_000_000), "Tasks that one session is known to have"),
         Setting(
+            "mcp.max_subscriptions", \.mcp.maxSubscriptions, .integer(1...1_000_000),
+            "Resources that one session may have subscribed to"),
+        Setting(
             "mcp.call_timeout", \.mcp.callTimeout, .duration(.milliseconds(100)...(.seconds(86_400))),
             "How long a call may be silent; its progress counts"),
         Setting(
             "mcp.max_call_time", \.mcp.maxCallTime, .duration(.milliseconds(100)...(.seconds(86_400))),
             "The longest that a call may take, whatever its progress says"),
+        Setting(
+            "mcp.input_timeout", \.mcp.inputTimeout, .duration(.milliseconds(100)...(.seconds(86_400))),
+            "How long a call waits for what its client is asked in the middle of it"),
         Setting("mcp.list_timeout", \.mcp.listTimeout, interval, "How long a server has to answer a list"),
         Setting("mcp.start_timeout", \.mcp.startTimeout, interval, "How long a server has to begin a session"),
         Setting(

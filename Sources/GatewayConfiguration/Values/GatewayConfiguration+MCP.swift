@@ -24,10 +24,14 @@ extension GatewayConfiguration {
         public var maxCalls = 100
         /// Tasks of servers that one session is known to have.
         public var maxTasks = 1000
+        /// Resources that one session may have subscribed to.
+        public var maxSubscriptions = 1000
         /// How long a call may be silent.
         public var callTimeout: Duration = .seconds(120)
         /// The longest that a call may take.
         public var maxCallTime: Duration = .seconds(1800)
+        /// How long a call waits for what its client is asked.
+        public var inputTimeout: Duration = .seconds(300)
         /// How long a server has to answer a list.
         public var listTimeout: Duration = .seconds(10)
         /// How long a server has to begin a session.

@@ -120,7 +120,13 @@ public final class MCPDirectory: EndpointProvider {
 
     /// The hub that a session lives on, when that is another one.
     func hub(ofSession id: String, otherThan index: Int) -> NIOLoopBound<MCPHub>? {
-        guard let owner = Int(id.prefix { $0 != "." }), owner != index else { return nil }
+        guard let owner = Int(id.prefix { $0 != "." }) else { return nil }
+        return hub(owner, otherThan: index)
+    }
+
+    /// The hub of an event loop, when that is another one.
+    func hub(_ owner: Int, otherThan index: Int) -> NIOLoopBound<MCPHub>? {
+        guard owner != index else { return nil }
         return hubs.withLock { $0[owner] }
     }
 }

@@ -16,6 +16,11 @@ struct Forwarding {
     let view: ServerView
     /// Whether the client speaks a revision without sessions.
     var isModern = false
+    /// The headers by which it repeats arguments; `nil` on transports without headers.
+    var parameterHeaders: [(name: String, value: String)]?
+
+    /// What is known of the servers' lists there.
+    var catalogue: Catalogue { client.lists.catalogue(view) }
 }
 
 extension MCPHub {
@@ -25,12 +30,12 @@ extension MCPHub {
             return refuse(request, .invalidParams("it is not said what is meant"))
         }
         let name = RPCMessage.text(place, bytes)
-        if let destination = destination(method, name, request.view) {
+        if let destination = destination(method, name, request.catalogue) {
             return send(request, message, bytes, place, to: destination)
         }
         let copy = ByteBuffer(bytes: bytes)
         learn(lists(for: method), request) { [unowned self] in
-            guard let destination = destination(method, name, request.view) else {
+            guard let destination = destination(method, name, request.catalogue) else {
                 let error = unknown(method, name)
                 // The newer revisions have no code of its own for a resource that is not there.
                 return refuse(
@@ -43,11 +48,10 @@ extension MCPHub {
         }
     }
 
-    private func destination(
-        _ method: RPCMethod, _ name: String, _ view: ServerView
+    func destination(
+        _ method: RPCMethod, _ name: String, _ catalogue: Catalogue
     ) -> (server: Int, name: String)? {
-        let catalogue = view.catalogue
-        return switch method {
+        switch method {
         case .callTool: catalogue.place(of: name, .tools)
         case .getPrompt: catalogue.place(of: name, .prompts)
         case .complete: catalogue.place(of: name, .prompts) ?? catalogue.server(ofTemplate: name).map { ($0, name) }
@@ -80,12 +84,12 @@ extension MCPHub {
     }
 
     /// Asks for lists one after the other.
-    private func learn(
+    func learn(
         _ kinds: [ListKind], _ request: Forwarding, then: @escaping () -> Void
     ) {
         guard let kind = kinds.first else { return then() }
-        ListAssembly(kind, of: servers(of: request.view), hub: self, session: request.client.upstream) {
-            [unowned self] _ in learn(Array(kinds.dropFirst()), request, then: then)
+        ListAssembly(kind, of: request.view, hub: self, session: request.client) { [unowned self] _ in
+            learn(Array(kinds.dropFirst()), request, then: then)
         }.start()
     }
 
@@ -94,7 +98,7 @@ extension MCPHub {
     /// Passes on a request whose method is not known here: to the server of the task, the tool, the prompt or the resource
     /// that it names; otherwise to one server after the other until one knows the method.
     func forwardUnknown(_ request: Forwarding, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer) {
-        let catalogue = request.view.catalogue
+        let catalogue = request.catalogue
         var servers = servers(of: request.view)
         if let place = message.taskID, let owner = request.client.owner(ofTask: RPCMessage.text(place, bytes)) {
             servers = servers.filter { $0.index == owner }
@@ -107,17 +111,21 @@ extension MCPHub {
             servers = servers.filter { $0.index == owner }
         }
         let method = message.methodName.map { RPCMessage.text($0, bytes) } ?? ""
-        send(request, ByteBuffer(bytes: bytes), method, toOneOf: servers[...])
+        let task = message.taskID.map { RPCMessage.text($0, bytes) }
+        send(request, ByteBuffer(bytes: bytes), method, of: task, toOneOf: servers[...])
     }
 
     private func send(
-        _ request: Forwarding, _ message: ByteBuffer, _ method: String, toOneOf servers: ArraySlice<UpstreamServer>
+        _ request: Forwarding, _ message: ByteBuffer, _ method: String, of task: String?,
+        toOneOf servers: ArraySlice<UpstreamServer>
     ) {
-        guard let server = servers.first else { return refuse(request, .methodNotFound(method)) }
+        guard let server = servers.first else {
+            return refuse(request, task.map { .invalidParams("Unknown task: \($0)") } ?? .methodNotFound(method))
+        }
         message.withUnsafeReadableBytes { bytes in
             guard let parsed = try? RPCMessage(bytes, maxDepth: settings.maxJSONDepth) else { return }
-            send(request, parsed, bytes, nil, to: (server.index, "")) { [unowned self] in
-                send(request, message, method, toOneOf: servers.dropFirst())
+            send(request, parsed, bytes, nil, to: (server.index, task ?? ""), isOfTask: task != nil) { [unowned self] in
+                send(request, message, method, of: task, toOneOf: servers.dropFirst())
             }
         }
     }
@@ -126,7 +134,7 @@ extension MCPHub {
 
     private func send(
         _ request: Forwarding, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ place: JSONSpan?,
-        to destination: (server: Int, name: String), orElse next: (() -> Void)? = nil
+        to destination: (server: Int, name: String), isOfTask: Bool = false, orElse next: (() -> Void)? = nil
     ) {
         let server = servers[destination.server]
         let number = nextNumber()
@@ -138,9 +146,17 @@ extension MCPHub {
             let name = JSONText.quoted(destination.name)
             if !bytes[place.offset..<place.end].elementsEqual(name) { splice.replace(place, with: name) }
         }
+        let tools = request.method == .callTool ? request.catalogue.tools(of: destination.server) : nil
+        var parameters = Call.Parameters()
+        if request.method == .callTool {
+            parameters.declared = tools?.parameterHeaders[destination.name] ?? []
+            if let problem = take(request.parameterHeaders, message, bytes, &parameters) {
+                return refuse(request, problem)
+            }
+        }
         let isRepeatable: Bool =
             switch request.method {
-            case .callTool: server.lists[.tools]?.repeatable.contains(destination.name) ?? false
+            case .callTool: tools?.repeatable.contains(destination.name) ?? false
             case nil: false
             default: true
             }
@@ -151,19 +167,45 @@ extension MCPHub {
             deadline: now + settings.maxCallTime)
         call.isModern = request.isModern
         call.onMethodNotFound = next
-        if message.wantsTask {
+        call.isOfTask = isOfTask
+        call.parameters = parameters
+        if request.isModern { call.exposedName = place.map { RPCMessage.text($0, bytes) } }
+        if message.wantsTask || request.isModern && request.method == .callTool {
             call.onTask = { [weak client = request.client] in client?.remember(task: $0, of: destination.server) }
         }
-        if request.isModern {
-            // To leave is to cancel.
-            request.reply.onAbandoned = { [weak call] in
-                guard let call, !call.isOver else { return }
-                let notice =
-                    "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":\(call.number)}}"
-                call.session?.cancel(call, notice: ByteBuffer(string: notice))
+        if request.isModern { cancelOnLeaving(call, request.reply) }
+        request.client.upstream(server).submit(call)
+    }
+
+    /// To leave is to cancel, where there are no sessions.
+    func cancelOnLeaving(_ call: Call, _ reply: ReplyStream) {
+        reply.onAbandoned = { [weak call] in
+            guard let call, !call.isOver else { return }
+            call.session?.cancel(call, notice: call.cancellation)
+        }
+    }
+
+    /// Compares what a client repeats in headers with the body; what nobody knows passes.
+    private func take(
+        _ headers: [(name: String, value: String)]?, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer,
+        _ parameters: inout Call.Parameters
+    ) -> RPCError? {
+        guard let headers else { return nil }
+        for header in parameters.declared where header.value(in: message, bytes) != nil {
+            guard headers.contains(where: { $0.name == header.name }) else {
+                return .headerMismatch("\(header.name) is missing")
             }
         }
-        request.client.upstream(server).submit(call)
+        for (name, value) in headers {
+            guard let header = parameters.declared.first(where: { $0.name == name }) else {
+                parameters.others += "\(name): \(value)\r\n"
+                continue
+            }
+            guard let body = header.value(in: message, bytes), ParameterHeader.isSame(value, as: body) else {
+                return .headerMismatch("\(name) is not what the body says")
+            }
+        }
+        return nil
     }
 }
 

@@ -69,21 +69,10 @@ extension MCPHub {
         guard session.version.hasBatches else {
             return exchange.respond(.rpc(.badRequest, .invalidRequest("batches are of revision 2025-03-26 only")))
         }
-        var parts: [(RPCMessage, UnsafeRawBufferPointer)] = []
-        do {
-            var scanner = JSONScanner(bytes, maxDepth: settings.maxJSONDepth)
-            guard try scanner.beginArray() else { throw RPCError.invalidRequest("the batch is empty") }
-            repeat {
-                let span = try scanner.value()
-                let part = UnsafeRawBufferPointer(rebasing: bytes[span.offset..<span.end])
-                parts.append((try RPCMessage(part, maxDepth: settings.maxJSONDepth), part))
-            } while try scanner.nextElement()
-            try scanner.finish()
-        } catch let error as JSONError {
-            return exchange.respond(.rpc(.badRequest, .parse(error.reason)))
-        } catch let error as RPCError {
-            return exchange.respond(.rpc(.badRequest, error))
-        } catch { return exchange.respond(.rpc(.badRequest, .parse("\(error)"))) }
+        let parts: [(RPCMessage, UnsafeRawBufferPointer)]
+        do throws(RPCError) {
+            parts = try messages(ofBatch: bytes)
+        } catch { return exchange.respond(.rpc(.badRequest, error)) }
         let requests = parts.filter { $0.0.kind == .request }
         let ids = requests.compactMap { message, part in message.id.map { [UInt8](part[$0.offset..<$0.end]) } }
         guard Set(ids).count == ids.count else {
@@ -97,6 +86,23 @@ extension MCPHub {
         guard !ids.isEmpty else { return exchange.respond(APIResponse(status: .accepted)) }
         let reply = session.openReply(exchange, ids: ids, isBatch: true)
         for ((message, part), id) in zip(requests, ids) { dispatch(message, part, id, session, reply) }
+    }
+
+    /// The messages of one array.
+    func messages(ofBatch bytes: UnsafeRawBufferPointer) throws(RPCError) -> [(RPCMessage, UnsafeRawBufferPointer)] {
+        var spans: [JSONSpan] = []
+        do throws(JSONError) {
+            var scanner = JSONScanner(bytes, maxDepth: settings.maxJSONDepth)
+            if try scanner.beginArray() { repeat { spans.append(try scanner.value()) } while try scanner.nextElement() }
+            try scanner.finish()
+        } catch { throw .parse(error.reason) }
+        guard !spans.isEmpty else { throw .invalidRequest("the batch is empty") }
+        var parts: [(RPCMessage, UnsafeRawBufferPointer)] = []
+        for span in spans {
+            let part = UnsafeRawBufferPointer(rebasing: bytes[span.offset..<span.end])
+            parts.append((try RPCMessage(part, maxDepth: settings.maxJSONDepth), part))
+        }
+        return parts
     }
 
     private func initialize(
@@ -175,17 +181,40 @@ extension MCPHub {
             }
             session.setLevel([UInt8](bytes[place.offset..<place.end]))
             respond(RPCAnswer.empty(id: id))
-        case .listTools, .listPrompts, .listResources, .listResourceTemplates:
+        case .listTools, .listPrompts, .listResources, .listResourceTemplates, .listTasks:
             guard let kind = ListKind(method) else { return }
             guard message.cursor == nil else {
                 // The gateway never gives one: its lists are whole.
                 return respond(RPCError.invalidParams("unknown cursor").response(id: id))
             }
-            let view = session.view
-            ListAssembly(kind, of: servers(of: view), hub: self, session: session.upstream) { _ in
-                respond(RPCAnswer.result(view.catalogue.result(kind, modern: nil), id: id))
+            ListAssembly(kind, of: session.view, hub: self, session: session) { list in
+                respond(RPCAnswer.result(list.result(), id: id))
             }.start()
+        case .subscribe, .unsubscribe:
+            if let answer = account(method, message, bytes, session) { return respond(answer(id)) }
+            forward(request, message, bytes)
         default: forward(request, message, bytes)
         }
+    }
+
+    /// What a subscription is answered with by the gateway itself, if it is.
+    private func account(
+        _ method: RPCMethod, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ session: ClientSession
+    ) -> (([UInt8]) -> [UInt8])? {
+        guard let place = message.uri else { return nil }
+        let uri = RPCMessage.text(place, bytes)
+        if method == .subscribe {
+            guard !session.resources.contains(uri), session.resources.count >= settings.maxSubscriptions else {
+                return nil
+            }
+            return { RPCError.internalError("too many subscriptions (mcp.max_subscriptions)").response(id: $0) }
+        }
+        // In a session that all share it is no one's to end what others have begun.
+        guard let owner = session.lists.catalogue(session.view).server(ofResource: uri),
+            servers[owner].settings.isStateless,
+            sessions.values.contains(where: { $0 !== session && $0.resources.contains(uri) })
+        else { return nil }
+        session.resources.subscribed.remove(uri)
+        return { RPCAnswer.empty(id: $0) }
     }
 }

@@ -58,7 +58,14 @@ extension MCPHub {
         }
         request.body.withUnsafeReadableBytes { bytes in
             do throws(RPCError) {
-                _ = try RPCMessage(bytes, maxDepth: settings.maxJSONDepth)
+                if bytes.first(where: { $0 > 0x20 }) == UInt8(ascii: "[") {
+                    guard stream.conversation.session?.version.hasBatches == true else {
+                        throw .invalidRequest("batches are of revision 2025-03-26 only")
+                    }
+                    _ = try messages(ofBatch: bytes)
+                } else {
+                    _ = try RPCMessage(bytes, maxDepth: settings.maxJSONDepth)
+                }
             } catch { return exchange.respond(.rpc(.badRequest, error)) }
             exchange.respond(
                 APIResponse(

@@ -24,16 +24,24 @@ extension MCPHub {
             {
                 return exchange.respond(.rpc(.badRequest, problem, id: id))
             }
+            if let state = message.requestState, let owner = HeldCall.owner(ofState: RPCMessage.text(state, bytes)),
+                let other = directory.hub(owner, otherThan: index)
+            {
+                // The call that it goes on with waits at another event loop.
+                return exchange.move(to: other.eventLoop) { other.value.handle(request, $0) }
+            }
             guard let view = view(of: request, exchange) else { return }
             let reply = ReplyStream(number: 0, hub: self, session: nil, exchange: exchange, open: [id])
-            answerModern(message, bytes, id, headers.first(name: "authorization"), view, reply)
+            answerModern(
+                message, bytes, id, headers.first(name: "authorization"), view, reply,
+                parameterHeaders: Self.parameterHeaders(headers))
         }
     }
 
     /// Answers a request that has been found to be as it should be.
     func answerModern(
         _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ id: [UInt8], _ authorization: String?,
-        _ view: ServerView, _ reply: ReplyStream
+        _ view: ServerView, _ reply: ReplyStream, parameterHeaders: [(name: String, value: String)]? = nil
     ) {
         func refuse(_ error: RPCError, _ status: HTTPResponseStatus) {
             reply.respond(ByteBuffer(bytes: error.response(id: id)), to: id, status: status)
@@ -48,87 +56,73 @@ extension MCPHub {
         if let kind = ListKind(method), message.cursor != nil {
             return refuse(.invalidParams("unknown cursor of \(kind.member)"), .badRequest)
         }
-        guard let session = principalSession(authorization) else {
+        let capabilities = message.modernCapabilities.map { bytes[$0.offset..<$0.end] } ?? bytes[..<0]
+        guard let session = principalSession(authorization, UnsafeRawBufferPointer(rebasing: capabilities)) else {
             return refuse(.internalError("too many sessions (mcp.max_sessions)"), .serviceUnavailable)
         }
         session.touch()
         if let kind = ListKind(method) {
-            ListAssembly(kind, of: servers(of: view), hub: self, session: session.upstream) { [unowned self] list in
-                let result = view.catalogue.result(
-                    kind, modern: (timeToLive: list.timeToLive ?? 0, isPublic: false, server: self.ownInfo))
+            ListAssembly(kind, of: view, hub: self, session: session) { [unowned self] list in
+                let result = list.result(modern: ownInfo)
                 reply.respond(ByteBuffer(bytes: RPCAnswer.result(result, id: id)), to: id)
             }.start()
         } else if method == .listen {
-            listen(message, bytes, id, reply)
+            listen(message, bytes, id, reply, session, view)
+        } else if let state = message.requestState.map({ RPCMessage.text($0, bytes) }),
+            HeldCall.owner(ofState: state) != nil
+        {
+            let token = message.progressToken.map { [UInt8](bytes[$0.offset..<$0.end]) }
+            guard let held = heldCalls[state], held.call.method == method, held.session === session,
+                held.name == message.routingName(method ?? .callTool).map({ RPCMessage.text($0, bytes) })
+            else {
+                return refuse(.invalidParams("requestState is unknown, has expired or is another call's"), .badRequest)
+            }
+            held.resume(message, bytes, id: id, token: token, on: reply)
         } else {
             let token = message.progressToken.map { [UInt8](bytes[$0.offset..<$0.end]) }
             let request = Forwarding(
-                method: method, id: id, progressToken: token, reply: reply, client: session, view: view, isModern: true)
+                method: method, id: id, progressToken: token, reply: reply, client: session, view: view, isModern: true,
+                parameterHeaders: parameterHeaders)
             if method == nil { forwardUnknown(request, message, bytes) } else { forward(request, message, bytes) }
         }
     }
 
-    /// The session with servers of the older revisions that a credential's requests share. It has said that its client
-    /// can do nothing, so that no server asks anything of it.
-    private func principalSession(_ authorization: String?) -> ClientSession? {
-        let key = "principal " + (authorization ?? "")
-        if let session = sessions[key] { return session }
+    private static func parameterHeaders(_ headers: HTTPHeaders) -> [(name: String, value: String)] {
+        var found: [(name: String, value: String)] = []
+        for (name, value) in headers where name.utf8.count > ParameterHeader.prefix.utf8.count {
+            let name = name.lowercased()
+            if name.hasPrefix(ParameterHeader.prefix) { found.append((name, value)) }
+        }
+        return found
+    }
+
+    /// The session with servers that the requests of a credential share. Requests whose clients can do different things
+    /// have different ones: servers are told what their client can do.
+    private func principalSession(_ authorization: String?, _ capabilities: UnsafeRawBufferPointer) -> ClientSession? {
+        // One client's request is mostly followed by another of the same.
+        if let last = lastPrincipal, !last.isClosed, last.authorization == authorization,
+            last.capabilities.elementsEqual(capabilities)
+        {
+            return last
+        }
+        let key = "principal \(authorization ?? "")\n\(String(decoding: capabilities, as: UTF8.self))"
+        if let session = sessions[key] {
+            lastPrincipal = session
+            return session
+        }
         guard directory.sessionBegins() else { return nil }
         let session = ClientSession(
-            id: key, hub: self, view: everything, version: .latestWithHandshake, capabilities: Array("{}".utf8),
-            clientInfo: ownInfo,
+            id: key, hub: self, view: everything, version: .latestWithHandshake,
+            capabilities: capabilities.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 }, clientInfo: ownInfo,
             authorization: authorization, isPrincipal: true)
         sessions[key] = session
+        lastPrincipal = session
         return session
-    }
-
-    // MARK: - Subscriptions
-
-    private func listen(_ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ id: [UInt8], _ reply: ReplyStream) {
-        let wanted = message.notifications.map { ListenFilter(bytes, $0) } ?? ListenFilter()
-        listeners[ObjectIdentifier(reply)] = Listener(reply: reply, id: id, filter: wanted)
-        reply.emit(
-            ByteBuffer(
-                bytes: JSONWriter.object { writer in
-                    writer.member("jsonrpc", "2.0")
-                    writer.member("method", "notifications/subscriptions/acknowledged")
-                    writer.member("params") { params in
-                        params.member("_meta") { $0.member("io.modelcontextprotocol/subscriptionId", raw: id) }
-                        params.member("notifications") { wanted.write(to: &$0) }
-                    }
-                }))
-    }
-
-    /// A stream that waits for news.
-    struct Listener {
-        let reply: ReplyStream
-        let id: [UInt8]
-        let filter: ListenFilter
-
-        func tell(_ method: RPCMethod) {
-            guard filter.contains(method) else { return }
-            reply.emit(
-                ByteBuffer(
-                    bytes: JSONWriter.object { writer in
-                        writer.member("jsonrpc", "2.0")
-                        writer.member("method", method.rawValue)
-                        writer.member("params") { params in
-                            params.member("_meta") { $0.member("io.modelcontextprotocol/subscriptionId", raw: id) }
-                        }
-                    }))
-        }
-
-        /// Ends the stream as the revision has it: with the answer to the request that opened it.
-        func end(retryAfter wait: Instant.Span) {
-            reply.advise(retryAfter: wait)
-            let body = RPCAnswer.result(Array(#"{"resultType":"complete"}"#.utf8), id: id)
-            reply.respond(ByteBuffer(bytes: body), to: id)
-        }
     }
 
     /// A reply without a session is over.
     func replyEnded(_ reply: ReplyStream) {
         replies[ObjectIdentifier(reply)] = nil
-        listeners[ObjectIdentifier(reply)] = nil
+        listeners.removeValue(forKey: ObjectIdentifier(reply))?.release()
     }
 }

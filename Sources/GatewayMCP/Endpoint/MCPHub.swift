@@ -33,6 +33,10 @@ final class MCPHub: LoopEndpoint {
     var listeners: [ObjectIdentifier: Listener] = [:]
     /// Event streams of revision 2024-11-05, by the id of their sessions.
     var conversations: [String: EventStreamConversation] = [:]
+    /// Calls that wait for what a client without a session is asked, by what the client is to bring back.
+    var heldCalls: [String: HeldCall] = [:]
+    /// The session of the last request without one.
+    weak var lastPrincipal: ClientSession?
     /// Lists in the making.
     var assemblies: [ObjectIdentifier: ListAssembly] = [:]
     private var number = 0
@@ -86,6 +90,7 @@ final class MCPHub: LoopEndpoint {
         }
         for stream in conversations.values { stream.conversation.link.tend(now: now) }
         for reply in replies.values { reply.tend(now: now) }
+        for held in heldCalls.values { held.tend(now: now) }
         for server in servers { server.tend(now: now) }
     }
 
@@ -118,6 +123,7 @@ final class MCPHub: LoopEndpoint {
         for session in sessions.values { session.close() }
         sessions = [:]
         conversations = [:]
+        heldCalls = [:]
         for server in servers { server.stop() }
         assemblies = [:]
     }
@@ -148,15 +154,11 @@ final class MCPHub: LoopEndpoint {
             if index < servers.count { servers[index] = server } else { servers.append(server) }
         }
         refreshViews()
+        for session in sessions.values { session.lists.forgetCatalogues() }
         for kind in [ListKind.tools, .prompts, .resources] { serversChanged(kind, nil) }
     }
 
     // MARK: - Lists
-
-    /// A server has told a list that differs from the one before.
-    func listsChanged(_ kind: ListKind) {
-        refreshViews()
-    }
 
     /// A server says that one of its lists has changed: its clients are told, once for several that come together.
     func serverChanged(_ kind: ListKind, server: UpstreamServer, client: ClientSession?) {
@@ -168,7 +170,7 @@ final class MCPHub: LoopEndpoint {
         switch kind {
         case .tools: .toolsChanged
         case .prompts: .promptsChanged
-        case .resources, .resourceTemplates: .resourcesChanged
+        case .resources, .resourceTemplates, .tasks: .resourcesChanged
         }
     }
 
@@ -183,13 +185,8 @@ final class MCPHub: LoopEndpoint {
             for session in sessions.values where server.map(session.view.shows) ?? true {
                 session.announce(Self.notification(method))
             }
-            tellListeners(method)
+            for listener in listeners.values where server.map(listener.view.shows) ?? true { listener.tell(method) }
         }
-    }
-
-    /// Tells those who wait for news without a session.
-    func tellListeners(_ method: RPCMethod) {
-        for listener in listeners.values { listener.tell(method) }
     }
 
     static func notification(_ method: RPCMethod) -> ByteBuffer {

@@ -1,31 +1,42 @@
 import ModelContextProtocol
 import WireJSON
 
-/// What the servers have, put together: names for clients, and the way from a name or URI to its server.
-struct Catalogue {
-    private(set) var tools = ExposedNames([], prefix: .never)
-    private(set) var prompts = ExposedNames([], prefix: .never)
+/// What servers have, put together: names for clients, and the way from a name or URI to its server.
+final class Catalogue {
+    let tools: ExposedNames
+    let prompts: ExposedNames
     private let servers: [UpstreamServer]
+    /// For each server its lists.
+    private let lists: [[ListKind: KnownList]]
     private let selection: VirtualServer?
     private var resources: [String: Int] = [:]
     private var templates: [(template: String, prefix: Substring, server: Int)] = []
 
-    /// Puts together what the servers have told so far.
-    init(_ servers: [UpstreamServer], prefix: ExposedNames.Prefix, selection: VirtualServer?) {
+    /// - Parameter list: what is known of a server's list.
+    init(
+        _ servers: [UpstreamServer], prefix: ExposedNames.Prefix, selection: VirtualServer?,
+        list: (UpstreamServer, ListKind) -> KnownList?
+    ) {
         self.servers = servers
         self.selection = selection
-        tools = ExposedNames(
-            servers.map { ($0.name, $0.lists[.tools]?.names ?? []) }, prefix: prefix, selection: selection)
-        prompts = ExposedNames(
-            servers.map { ($0.name, $0.lists[.prompts]?.names ?? []) }, prefix: prefix, selection: selection)
-        for server in servers.reversed() {
-            for uri in server.lists[.resources]?.names ?? [] where selection?.permits(uri) ?? true {
+        lists = servers.map { server in
+            var known: [ListKind: KnownList] = [:]
+            for kind in ListKind.allCases { known[kind] = list(server, kind) }
+            return known
+        }
+        let all = Array(zip(servers, lists))
+        func names(_ kind: ListKind) -> [(name: String, items: [String])] {
+            all.map { ($0.name, $1[kind]?.names ?? []) }
+        }
+        tools = ExposedNames(names(.tools), prefix: prefix, selection: selection)
+        prompts = ExposedNames(names(.prompts), prefix: prefix, selection: selection)
+        for (server, lists) in all.reversed() {
+            for uri in lists[.resources]?.names ?? [] where selection?.permits(uri) ?? true {
                 resources[uri] = server.index
             }
         }
-        for server in servers {
-            for template in server.lists[.resourceTemplates]?.names ?? []
-            where selection?.permits(template) ?? true {
+        for (server, lists) in all {
+            for template in lists[.resourceTemplates]?.names ?? [] where selection?.permits(template) ?? true {
                 templates.append((template, template.prefix { $0 != "{" }, server.index))
             }
         }
@@ -50,46 +61,66 @@ struct Catalogue {
         return (servers[place.server].index, place.name)
     }
 
+    /// What a server has told of its tools.
+    func tools(of server: Int) -> KnownList? {
+        servers.firstIndex { $0.index == server }.flatMap { lists[$0][.tools] }
+    }
+
     private func names(_ kind: ListKind) -> ExposedNames? {
         switch kind {
         case .tools: tools
         case .prompts: prompts
-        case .resources, .resourceTemplates: nil
+        case .resources, .resourceTemplates, .tasks: nil
         }
     }
 
     /// The `result` of a list, with the bytes of the servers and the names of the gateway.
-    func result(_ kind: ListKind, modern: (timeToLive: Int, isPublic: Bool, server: [UInt8])?) -> [UInt8] {
-        var output: [UInt8] = Array("{\"\(kind.member)\":[".utf8)
-        var isFirst = true
+    func result(_ kind: ListKind, modern: (timeToLive: Int, server: [UInt8])?) -> [UInt8] {
+        var output = ListText(kind)
         var seen: Set<String> = []
-        for (position, server) in servers.enumerated() {
-            guard let list = server.lists[kind] else { continue }
+        for (position, lists) in lists.enumerated() {
+            guard let list = lists[kind] else { continue }
             for (name, item) in zip(list.names, list.items) {
-                if let names = names(kind) {
-                    guard let exposed = names.name(of: name, server: position), seen.insert(exposed).inserted
-                    else { continue }
-                    if !isFirst { output.append(UInt8(ascii: ",")) }
-                    if exposed == name {
-                        output.append(contentsOf: item.text)
-                    } else {
-                        output.append(contentsOf: item.text[..<item.name.offset])
-                        output.append(contentsOf: JSONText.quoted(exposed))
-                        output.append(contentsOf: item.text[item.name.end...])
-                    }
-                } else {
+                guard let names = names(kind) else {
                     guard selection?.permits(name) ?? true, seen.insert(name).inserted else { continue }
-                    if !isFirst { output.append(UInt8(ascii: ",")) }
-                    output.append(contentsOf: item.text)
+                    output.append(item.text)
+                    continue
                 }
-                isFirst = false
+                guard let exposed = names.name(of: name, server: position), seen.insert(exposed).inserted
+                else { continue }
+                output.append(item.text, calling: exposed == name ? nil : (item.name, exposed))
             }
         }
+        return output.end(modern: modern)
+    }
+}
+
+/// The text of a list's `result` in the making.
+struct ListText {
+    private var output: [UInt8]
+    private var isFirst = true
+
+    init(_ kind: ListKind) { output = Array("{\"\(kind.member)\":[".utf8) }
+
+    /// - Parameter name: another name for the item, and where its own stands.
+    mutating func append(_ item: [UInt8], calling name: (place: JSONSpan, text: String)? = nil) {
+        if !isFirst { output.append(UInt8(ascii: ",")) }
+        isFirst = false
+        if let name {
+            output.append(contentsOf: item[..<name.place.offset])
+            output.append(contentsOf: JSONText.quoted(name.text))
+            output.append(contentsOf: item[name.place.end...])
+        } else {
+            output.append(contentsOf: item)
+        }
+    }
+
+    /// - Parameter modern: what results say from 2026-07-28 on.
+    mutating func end(modern: (timeToLive: Int, server: [UInt8])? = nil) -> [UInt8] {
         output.append(UInt8(ascii: "]"))
         if let modern {
-            let scope = modern.isPublic ? "public" : "private"
             output.append(
-                contentsOf: ",\"resultType\":\"complete\",\"ttlMs\":\(modern.timeToLive),\"cacheScope\":\"\(scope)\","
+                contentsOf: ",\"resultType\":\"complete\",\"ttlMs\":\(modern.timeToLive),\"cacheScope\":\"private\","
                     .utf8)
             output.append(contentsOf: RPCAnswer.serverMeta(modern.server))
         }

@@ -8,7 +8,8 @@ import WireJSON
 final class ListAssembly {
     private unowned let hub: MCPHub
     private let kind: ListKind
-    private let session: (UpstreamServer) -> UpstreamSession
+    private let session: ClientSession
+    private let view: ServerView
     private let finished: (ListAssembly) -> Void
     private var parts: [Part]
     private var open: Int
@@ -16,30 +17,29 @@ final class ListAssembly {
     private var isOver = false
     /// How long the list may be kept, in milliseconds: as long as the most short-lived of its parts.
     private(set) var timeToLive: Int?
-    private(set) var isPublic = true
 
     private struct Part {
         let server: UpstreamServer
-        var list = UpstreamServer.KnownList()
+        var list = KnownList.Draft()
         var pages = 0
         var isDone = false
         var call: Call?
     }
 
     /// - Parameters:
-    ///   - servers: who is asked.
-    ///   - session: the session in which a server is asked.
-    ///   - finished: called once, with everything in place in `hub`.
+    ///   - view: whose servers are asked.
+    ///   - session: the session in which they are asked, and which knows the list afterwards.
+    ///   - finished: called once.
     init(
-        _ kind: ListKind, of servers: [UpstreamServer], hub: MCPHub,
-        session: @escaping (UpstreamServer) -> UpstreamSession,
+        _ kind: ListKind, of view: ServerView, hub: MCPHub, session: ClientSession,
         finished: @escaping (ListAssembly) -> Void
     ) {
         self.kind = kind
         self.hub = hub
         self.session = session
+        self.view = view
         self.finished = finished
-        parts = servers.map { Part(server: $0) }
+        parts = view.servers.map { Part(server: $0) }
         open = parts.count
     }
 
@@ -64,7 +64,7 @@ final class ListAssembly {
             message: ByteBuffer(bytes: message), isRepeatable: true, now: hub.now,
             deadline: hub.now + hub.settings.listTimeout)
         parts[index].call = call
-        session(parts[index].server).submit(call)
+        session.upstream(parts[index].server).submit(call)
     }
 
     private func answered(_ index: Int, _ outcome: CallOutcome) {
@@ -74,7 +74,7 @@ final class ListAssembly {
         case .answered(let message, let bytes):
             guard let result = message.result else {
                 // A server that does not have this kind of list has nothing in it.
-                parts[index].server.learned(kind, .init())
+                learned(index)
                 return close(index, error: nil)
             }
             do throws(RPCError) {
@@ -85,21 +85,34 @@ final class ListAssembly {
     }
 
     private func take(_ page: ListPage, _ bytes: UnsafeRawBufferPointer, _ index: Int) {
-        for item in page.items {
-            parts[index].list.names.append(item.nameText)
-            let name = JSONSpan(offset: item.name.offset - item.span.offset, length: item.name.length)
-            parts[index].list.items.append(([UInt8](bytes[item.span.offset..<item.span.end]), name))
-            if item.isRepeatable { parts[index].list.repeatable.insert(item.nameText) }
-        }
+        for item in page.items { parts[index].list.append(item, bytes) }
         timeToLive = min(timeToLive ?? .max, page.timeToLive ?? 0)
-        isPublic = isPublic && page.isPublic
         parts[index].pages += 1
         if let next = page.nextCursor, parts[index].pages < hub.settings.maxListPages {
             ask(index, cursor: [UInt8](bytes[next.offset..<next.end]))
         } else {
-            parts[index].server.learned(kind, parts[index].list)
+            learned(index)
             close(index, error: nil)
         }
+    }
+
+    private func learned(_ index: Int) {
+        let (server, list) = (parts[index].server, parts[index].list)
+        guard kind != .tasks else {
+            for name in list.names { session.remember(task: name, of: server.index) }
+            return
+        }
+        session.lists.learned(
+            kind, of: server, server.learned(kind, list, authorization: session.authorization))
+    }
+
+    /// The `result` that tells the list.
+    func result(modern: [UInt8]? = nil) -> [UInt8] {
+        let end = modern.map { (timeToLive: timeToLive ?? 0, server: $0) }
+        guard kind == .tasks else { return session.lists.catalogue(view).result(kind, modern: end) }
+        var output = ListText(kind)
+        for part in parts { for item in part.list.items { output.append(item.text) } }
+        return output.end(modern: end)
     }
 
     private func close(_ index: Int, error: String?) {
@@ -120,6 +133,7 @@ final class ListAssembly {
         isOver = true
         timer?.cancel()
         hub.assemblies[ObjectIdentifier(self)] = nil
+        if kind != .tasks { session.lists.refresh(kind, view, authorization: session.authorization) }
         finished(self)
     }
 }

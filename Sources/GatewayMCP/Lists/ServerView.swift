@@ -5,7 +5,10 @@ final class ServerView {
     /// What is shown; `nil` is everything.
     let selection: VirtualServer?
     /// What clients find there.
-    private(set) var catalogue = Catalogue([], prefix: .never, selection: nil)
+    private(set) var catalogue = Catalogue([], prefix: .never, selection: nil) { _, _ in nil }
+    /// The servers of which it shows something.
+    private(set) var servers: [UpstreamServer] = []
+    private var prefix = ExposedNames.Prefix.never
 
     init(_ selection: VirtualServer?) { self.selection = selection }
 
@@ -14,8 +17,14 @@ final class ServerView {
 
     /// Puts together what the servers have told by now.
     func refresh(_ servers: [UpstreamServer], prefix: ExposedNames.Prefix) {
-        catalogue = Catalogue(
-            servers.filter { !$0.isRemoved && shows($0) }, prefix: prefix, selection: selection)
+        self.servers = servers.filter { !$0.isRemoved && shows($0) }
+        self.prefix = prefix
+        catalogue = makeCatalogue { server, kind in server.lists[kind] }
+    }
+
+    /// The catalogue that the servers' lists make.
+    func makeCatalogue(_ list: (UpstreamServer, ListKind) -> KnownList?) -> Catalogue {
+        Catalogue(servers, prefix: prefix, selection: selection, list: list)
     }
 }
 
@@ -42,7 +51,5 @@ extension MCPHub {
     }
 
     /// The servers that a view shows.
-    func servers(of view: ServerView) -> [UpstreamServer] {
-        servers.filter { !$0.isRemoved && view.shows($0) }
-    }
+    func servers(of view: ServerView) -> [UpstreamServer] { view.servers }
 }

@@ -19,8 +19,8 @@ final class Call {
     }
 
     /// What the server knows the request by; also its progress token. No two calls of an event loop share it.
-    let number: Int
-    let origin: Origin
+    private(set) var number: Int
+    private(set) var origin: Origin
     /// What is asked; `nil` if the gateway does not know it.
     let method: RPCMethod?
     /// Name or URI, as the server calls it; for the headers of 2026-07-28.
@@ -28,13 +28,27 @@ final class Call {
     /// The message as the server gets it.
     var message: ByteBuffer
     /// What the client wants progress to be called.
-    let progressToken: [UInt8]?
+    private(set) var progressToken: [UInt8]?
     /// Whether asking twice does no harm.
     let isRepeatable: Bool
     /// Whether the client speaks a revision without sessions: its answers have members that older servers do not know.
     var isModern = false
     /// Called instead of answering when the server does not know the method.
     var onMethodNotFound: (() -> Void)?
+    /// Name or URI, as the client calls it.
+    var exposedName: String?
+    /// Whether it is about a task: then it may be another server's that does not know it.
+    var isOfTask = false
+    /// Arguments that are repeated in headers, and what else the client said in such headers.
+    var parameters = Parameters()
+    /// Whether its client is being asked something; then it is the client that is waited for.
+    var isHeld = false
+    /// Keeps it while a client without a session is asked.
+    var held: HeldCall?
+    /// Whether the server has answered with a question, and waits to be called again.
+    var isBetweenRounds = false
+    /// The message before anything was asked.
+    var firstMessage: ByteBuffer?
     /// Called with the task that comes instead of a result.
     var onTask: ((String) -> Void)?
     var attempts = 0
@@ -46,6 +60,13 @@ final class Call {
     let deadline: Instant
     /// The answer has been given, or nobody waits for it any more.
     private(set) var isOver = false
+    struct Parameters {
+        /// Those that the tool's schema names.
+        var declared: [ParameterHeader] = []
+        /// Whole lines.
+        var others = ""
+    }
+
     /// Where the call is pending.
     weak var session: UpstreamSession?
 
@@ -70,11 +91,52 @@ final class Call {
         if case .client(let reply, _) = origin { reply } else { nil }
     }
 
+    /// What the client knows it by.
+    var clientID: [UInt8]? {
+        if case .client(_, let id) = origin { id } else { nil }
+    }
+
+    /// The client waits for the answer elsewhere.
+    func wait(on reply: ReplyStream, id: [UInt8], progressToken: [UInt8]?) {
+        origin = .client(reply, id: id)
+        self.progressToken = progressToken
+    }
+
+    /// The same call under a new number.
+    func renumber(_ number: Int, _ message: ByteBuffer) {
+        self.number = number
+        self.message = message
+        isBetweenRounds = false
+        attempts = 0
+    }
+
+    /// Tells a server that nobody waits for it any more.
+    var cancellation: ByteBuffer {
+        ByteBuffer(
+            string:
+                "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":\(number)}}")
+    }
+
     /// What `Mcp-Name` repeats.
     var headerName: String? {
         switch method {
         case .callTool, .getPrompt, .readResource: name
+        case nil: isOfTask ? name : nil
         default: nil
+        }
+    }
+
+    /// The headers that repeat arguments, as lines.
+    func parameterFields(_ maxDepth: Int) -> String {
+        guard !parameters.declared.isEmpty else { return parameters.others }
+        return message.withUnsafeReadableBytes { bytes in
+            guard let parsed = try? RPCMessage(bytes, maxDepth: maxDepth) else { return parameters.others }
+            var lines = parameters.others
+            for header in parameters.declared {
+                guard let value = header.value(in: parsed, bytes) else { continue }
+                lines += "\(header.name): \(HeaderText.encode(value))\r\n"
+            }
+            return lines
         }
     }
 
@@ -102,11 +164,11 @@ final class Call {
     }
 
     /// The message for a server of the revision without sessions: it says in itself what a handshake would have said.
-    func modernMessage(clientInfo: [UInt8], _ maxDepth: Int) -> ByteBuffer {
+    func modernMessage(clientInfo: [UInt8], capabilities: [UInt8], _ maxDepth: Int) -> ByteBuffer {
         guard !isModern else { return message }
         return message.withUnsafeReadableBytes { bytes in
             guard let parsed = try? RPCMessage(bytes, maxDepth: maxDepth) else { return message }
-            return ModernRequest.modernized(parsed, bytes, clientInfo: clientInfo)
+            return ModernRequest.modernized(parsed, bytes, clientInfo: clientInfo, capabilities: capabilities)
         }
     }
 
@@ -115,12 +177,20 @@ final class Call {
         isOver = true
         session = nil
         message = ByteBuffer()
+        firstMessage = nil
+        if held?.keep(outcome) == true { return }
+        answer(outcome)
+    }
+
+    /// Tells whoever waits.
+    func answer(_ outcome: CallOutcome) {
+        held = nil
         switch origin {
         case .gateway(let body): body(outcome)
         case .client(let reply, let id):
             switch outcome {
             case .answered(let message, let bytes):
-                if let onMethodNotFound, message.errorCode(bytes) == -32601 { return onMethodNotFound() }
+                if let onMethodNotFound, isNotFound(message.errorCode(bytes)) { return onMethodNotFound() }
                 if let onTask, let task = message.createdTask(bytes) { onTask(task) }
                 var splice = Splice()
                 if let place = message.id {
@@ -149,9 +219,13 @@ final class Call {
         }
     }
 
+    private func isNotFound(_ code: Int?) -> Bool { code == -32601 || isOfTask && code == -32602 }
+
     /// Nobody waits for the answer any more.
     func abandon() {
         isOver = true
+        held = nil
+        firstMessage = nil
         session = nil
         message = ByteBuffer()
     }

@@ -44,10 +44,21 @@ final class ClientSession {
     /// Announcements that wait a moment for others of their kind.
     private var changed: Set<RPCMethod> = []
 
+    /// What its servers have told it.
+    var lists = SessionLists()
+    /// What they are to tell it of.
+    var resources = WatchedResources()
+    /// Streams of news that go on without a session.
+    var listeners = 0
+
     private struct Question {
         weak var session: UpstreamSession?
         let id: [UInt8]
         let progressToken: [UInt8]?
+        /// The call that waits for the answer.
+        weak var call: Call?
+        /// Who takes the answer instead of a session.
+        var answered: (([UInt8]?) -> Void)?
     }
 
     init(
@@ -72,7 +83,8 @@ final class ClientSession {
 
     /// Whether nothing has happened for so long that the client has left without a word.
     func isIdle(at now: Instant) -> Bool {
-        standalone == nil && link == nil && streams.isEmpty && now - lastActivity >= hub.settings.sessionIdleTimeout
+        standalone == nil && link == nil && streams.isEmpty && listeners == 0
+            && now - lastActivity >= hub.settings.sessionIdleTimeout && upstreams.values.allSatisfy { !$0.hasCalls }
     }
 
     func close() {
@@ -119,8 +131,9 @@ final class ClientSession {
     }
 
     /// A request that came over a link.
-    func openReply(_ link: ClientLink, token: Int, id: [UInt8]) -> ReplyStream {
-        let stream = ReplyStream(number: nextStream, hub: hub, session: self, link: link, token: token, id: id)
+    func openReply(_ link: ClientLink, token: Int, ids: [[UInt8]], isBatch: Bool = false) -> ReplyStream {
+        let stream = ReplyStream(
+            number: nextStream, hub: hub, session: self, link: link, token: token, open: ids, isBatch: isBatch)
         streams[nextStream] = stream
         nextStream += 1
         return stream
@@ -233,7 +246,10 @@ final class ClientSession {
             guard let self, !isClosed else { return }
             hub.readClock()
             changed.remove(method)
-            guard !isPrincipal else { return hub.tellListeners(method) }
+            guard !isPrincipal else {
+                for listener in hub.listeners.values where listener.session === self { listener.tell(method) }
+                return
+            }
             announce(MCPHub.notification(method))
         }
     }
@@ -266,6 +282,11 @@ final class ClientSession {
         guard let place = message.id, let number = RPCMessage.integer(place, bytes),
             let question = questions.removeValue(forKey: number)
         else { return }
+        question.call?.isHeld = false
+        question.call?.lastActivity = hub.now
+        if let answered = question.answered {
+            return answered(message.result.map { [UInt8](bytes[$0.offset..<$0.end]) })
+        }
         var splice = Splice()
         splice.replace(place, with: question.id)
         question.session?.send(splice.apply(to: bytes, oneLine: true))
@@ -311,6 +332,7 @@ final class ClientSession {
 
     /// A server is no longer there.
     func leave(_ server: UpstreamServer) {
+        lists.forget(server)
         guard let session = upstreams.removeValue(forKey: server.index), !session.isShared else { return }
         session.close()
     }
@@ -318,24 +340,61 @@ final class ClientSession {
     var openCalls: Int { streams.values.reduce(0) { $0 + $1.open.count } }
 
     /// A server asks the client something. The answer finds its way back by the number that the question gets here.
+    /// - Parameter call: the call that it belongs to, where that is known.
     func ask(
-        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, from session: UpstreamSession, on stream: ReplyStream?
+        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, from session: UpstreamSession, for call: Call?
     ) {
         guard let place = message.id else { return }
-        guard !isPrincipal else {
-            let error = RPCError.methodNotFound("nobody can be asked")
-            let id = [UInt8](bytes[place.offset..<place.end])
-            return session.send(ByteBuffer(bytes: error.response(id: id)))
-        }
+        guard !isPrincipal else { return hold(call, message, bytes, from: session) }
         let number = nextQuestion
         nextQuestion += 1
         let token = message.progressToken.map { [UInt8](bytes[$0.offset..<$0.end]) }
         questions[number] = Question(
-            session: session, id: [UInt8](bytes[place.offset..<place.end]), progressToken: token)
+            session: session, id: [UInt8](bytes[place.offset..<place.end]), progressToken: token, call: call)
+        call?.isHeld = true
         var splice = Splice()
         splice.replace(place, with: number)
         splice.replace(message.progressToken, with: number)
-        deliver(splice.apply(to: bytes, oneLine: message.hasLineBreaks), on: stream)
+        deliver(splice.apply(to: bytes, oneLine: message.hasLineBreaks), on: call?.reply)
+    }
+
+    /// A client without a session is asked by the answer to its call, and calls again.
+    private func hold(
+        _ call: Call?, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, from session: UpstreamSession
+    ) {
+        let needed: String? =
+            switch message.method {
+            case .elicit: "elicitation"
+            case .createMessage: "sampling"
+            case .listRoots: "roots"
+            default: nil
+            }
+        let hasRoom = hub.heldCalls.values.count { $0.session === self } < hub.settings.maxCalls
+        guard let call, let needed, hasRoom, call.clientID != nil, ModernRequest.declares(capabilities, needed) else {
+            let error = RPCError.methodNotFound("nobody can be asked")
+            let id = message.id.map { [UInt8](bytes[$0.offset..<$0.end]) }
+            return session.send(ByteBuffer(bytes: error.response(id: id)))
+        }
+        let held = call.held ?? HeldCall(call, of: self)
+        call.held = held
+        held.asked(message, bytes, by: session)
+    }
+
+    /// A server that cannot ask by itself wants to know something.
+    /// - Parameter answered: takes JSON text of the client's result; `nil` for an error.
+    func ask(_ request: InputRequired.Request, on stream: ReplyStream?, _ answered: @escaping ([UInt8]?) -> Void) {
+        let number = nextQuestion
+        nextQuestion += 1
+        questions[number] = Question(session: nil, id: [], progressToken: nil, answered: answered)
+        var message = ByteBuffer(
+            bytes: JSONWriter.object { writer in
+                writer.member("jsonrpc", "2.0")
+                writer.member("id", number)
+                writer.member("method", request.method)
+                if let params = request.params { writer.member("params", raw: params) }
+            })
+        Splice.joinLines(&message)
+        deliver(message, on: stream)
     }
 
     /// A server takes a question back.
@@ -344,6 +403,7 @@ final class ClientSession {
         guard let (number, _) = questions.first(where: { $0.value.session === session && $0.value.id == id }) else {
             return
         }
+        questions[number]?.call?.isHeld = false
         questions[number] = nil
         var splice = Splice()
         splice.replace(message.requestID, with: number)
@@ -362,7 +422,7 @@ final class ClientSession {
 
     /// A session with a server has ended: what it has asked will not be wanted any more.
     func forgetQuestions(of session: UpstreamSession) {
-        questions = questions.filter { $0.value.session !== session }
+        questions = questions.filter { $0.value.session !== session || $0.value.answered != nil }
     }
 }
 

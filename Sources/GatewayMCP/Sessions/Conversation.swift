@@ -34,7 +34,7 @@ final class Conversation {
         let message: RPCMessage
         do throws(RPCError) {
             guard bytes.first(where: { $0 > 0x20 }) != UInt8(ascii: "[") else {
-                throw .invalidRequest("no batches on this transport")
+                return try receiveBatch(bytes, token)
             }
             message = try RPCMessage(bytes, maxDepth: hub.settings.maxJSONDepth)
         } catch { return send(error, to: nil, token) }
@@ -51,6 +51,27 @@ final class Conversation {
             guard let message = try? RPCMessage(rest, maxDepth: hub.settings.maxJSONDepth) else { return }
             receive(message, rest, token)
         }
+    }
+
+    /// Several messages in one array; their answers come in one array too.
+    private func receiveBatch(_ bytes: UnsafeRawBufferPointer, _ token: Int) throws(RPCError) {
+        guard let session, session.version.hasBatches else {
+            throw .invalidRequest("batches are of revision 2025-03-26 only")
+        }
+        // What is new would not be answered any more, as below.
+        guard !hub.isDraining else { throw .internalError("the gateway is shutting down") }
+        let parts = try hub.messages(ofBatch: bytes)
+        session.touch()
+        let requests = parts.filter { $0.0.kind == .request }
+        let ids = requests.compactMap { message, part in message.id.map { [UInt8](part[$0.offset..<$0.end]) } }
+        guard Set(ids).count == ids.count else { throw .invalidRequest("an id stands in the batch twice") }
+        guard session.openCalls + ids.count <= hub.settings.maxCalls else {
+            throw .internalError("too many open calls (mcp.max_calls)")
+        }
+        for (message, part) in parts where message.kind != .request { session.receive(message, part) }
+        guard !ids.isEmpty else { return link.acknowledge(token) }
+        let reply = session.openReply(link, token: token, ids: ids, isBatch: true)
+        for ((message, part), id) in zip(requests, ids) { hub.dispatch(message, part, id, session, reply) }
     }
 
     private func receive(_ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ token: Int) {
@@ -72,7 +93,7 @@ final class Conversation {
         guard session.openCalls < hub.settings.maxCalls else {
             return send(.internalError("too many open calls (mcp.max_calls)"), to: id, token)
         }
-        let reply = session.openReply(link, token: token, id: id)
+        let reply = session.openReply(link, token: token, ids: [id])
         hub.dispatch(message, bytes, id, session, reply)
     }
 
@@ -134,7 +155,7 @@ final class Conversation {
         guard replies.count < hub.settings.maxCalls else {
             return send(.internalError("too many open calls (mcp.max_calls)"), to: id, token)
         }
-        let reply = ReplyStream(hub: hub, session: nil, link: link, token: token, id: id)
+        let reply = ReplyStream(hub: hub, session: nil, link: link, token: token, open: [id])
         replies[ObjectIdentifier(reply)] = reply
         reply.onEnded = { [weak self, unowned reply] in self?.replies[ObjectIdentifier(reply)] = nil }
         hub.answerModern(message, bytes, id, authorization, view, reply)

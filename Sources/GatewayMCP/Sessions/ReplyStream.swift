@@ -53,15 +53,18 @@ final class ReplyStream: ExchangeOwner {
         exchange.owner = self
     }
 
-    /// A reply to one request that came over a link.
-    init(number: Int = 0, hub: MCPHub, session: ClientSession?, link: ClientLink, token: Int, id: [UInt8]) {
+    /// A reply to what came over a link.
+    init(
+        number: Int = 0, hub: MCPHub, session: ClientSession?, link: ClientLink, token: Int, open: [[UInt8]],
+        isBatch: Bool = false
+    ) {
         self.number = number
         self.hub = hub
         self.session = session
         self.link = link
         self.token = token
-        open = [id]
-        isBatch = false
+        self.open = open
+        self.isBatch = isBatch
         headers = [:]
         isStreaming = true
         startedAt = hub.now
@@ -77,7 +80,13 @@ final class ReplyStream: ExchangeOwner {
         self.status = status
         guard !isOver, let place = open.firstIndex(of: id) else { return }
         open.remove(at: place)
-        if isStreaming {
+        if isBatch, link != nil {
+            // What the server says meanwhile does not wait; the answers do, for each other.
+            collected.append(message)
+            guard open.isEmpty else { return }
+            write(batch(), answering: token)
+            end()
+        } else if isStreaming {
             write(message, answering: token)
             if open.isEmpty { end() }
         } else {
@@ -205,19 +214,21 @@ final class ReplyStream: ExchangeOwner {
         if session == nil { abandon() } else { cut() }
     }
 
+    /// All answers in one array.
+    private func batch() -> ByteBuffer {
+        var body = ByteBuffer()
+        body.writeInteger(UInt8(ascii: "["))
+        for (index, message) in collected.enumerated() {
+            if index > 0 { body.writeInteger(UInt8(ascii: ",")) }
+            body.writeImmutableBuffer(message)
+        }
+        body.writeInteger(UInt8(ascii: "]"))
+        return body
+    }
+
     private func answer() {
         isOver = true
-        var body = ByteBuffer()
-        if isBatch {
-            body.writeInteger(UInt8(ascii: "["))
-            for (index, message) in collected.enumerated() {
-                if index > 0 { body.writeInteger(UInt8(ascii: ",")) }
-                body.writeImmutableBuffer(message)
-            }
-            body.writeInteger(UInt8(ascii: "]"))
-        } else {
-            body = collected[0]
-        }
+        let body = isBatch ? batch() : collected[0]
         var answerHeaders: HTTPHeaders = ["content-type": "application/json", "cache-control": "no-store"]
         answerHeaders.add(contentsOf: headers)
         exchange?.respond(APIResponse(status: status, headers: answerHeaders, body: body))

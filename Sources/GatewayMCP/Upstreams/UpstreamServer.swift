@@ -8,7 +8,7 @@ final class UpstreamServer {
     let index: Int
     let settings: MCPSettings.Server
     unowned let hub: MCPHub
-    /// What it had in its lists when they were last asked for.
+    /// What it had in its lists when they were last asked for, whoever asked.
     private(set) var lists: [ListKind: KnownList] = [:]
     /// Whether the last attempt to ask it failed.
     var problem: String?
@@ -29,15 +29,6 @@ final class UpstreamServer {
     /// Sessions in a row that did not come about, and when the next one may be tried.
     private var failedStarts = 0
     private var nextStart = Instant.zero
-
-    /// A list as it was, kept for the time when its server does not answer.
-    struct KnownList {
-        var names: [String] = []
-        /// JSON text of the items, in the order of `names`, and where the name stands in each.
-        var items: [(text: [UInt8], name: JSONSpan)] = []
-        /// Tools that may be called again when it is not known whether the first call arrived.
-        var repeatable: Set<String> = []
-    }
 
     init(index: Int, settings: MCPSettings.Server, hub: MCPHub) {
         self.index = index
@@ -90,12 +81,18 @@ final class UpstreamServer {
     }
 
     /// A list has come whole.
-    func learned(_ kind: ListKind, _ list: KnownList) {
-        guard !isRemoved else { return }
+    /// - Parameter authorization: the credential of whoever asked for it.
+    func learned(_ kind: ListKind, _ draft: KnownList.Draft, authorization: String?) -> KnownList {
         problem = nil
-        let isNew = lists[kind]?.names != list.names
+        if let known = lists[kind], known.isSame(as: draft) {
+            known.authorization = authorization
+            return known
+        }
+        let list = KnownList(draft, authorization: authorization)
+        guard !isRemoved else { return list }
         lists[kind] = list
-        if isNew { hub.listsChanged(kind) }
+        hub.refreshViews()
+        return list
     }
 
     func failed(_ reason: String) {

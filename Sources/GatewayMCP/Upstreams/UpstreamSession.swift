@@ -86,6 +86,12 @@ class UpstreamSession {
 
     func call(_ number: Int) -> Call? { calls[number] }
 
+    /// Whether something is on its way.
+    var hasCalls: Bool { !calls.isEmpty }
+
+    /// Begins, if it has not: somebody waits for what the server says by itself.
+    func wake() { if phase == .idle { begin() } }
+
     func setLevel(_ level: [UInt8]) {
         guard phase == .ready else { return }
         let message =
@@ -110,15 +116,17 @@ class UpstreamSession {
         }
         for call in calls.values {
             let isLate = now > call.deadline
-            guard isLate || now - call.lastActivity > hub.settings.callTimeout else { continue }
-            let key = isLate ? "mcp.max_call_time" : "mcp.call_timeout"
+            let limit = call.isHeld ? hub.settings.inputTimeout : hub.settings.callTimeout
+            guard isLate || now - call.lastActivity > limit else { continue }
+            let key = isLate ? "mcp.max_call_time" : call.isHeld ? "mcp.input_timeout" : "mcp.call_timeout"
+            let problem = call.isHeld ? "the client did not answer within" : "\(server.name) did not answer within"
             let notice =
                 "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":\(call.number),"
                 + "\"reason\":\"timeout\"}}"
             calls[call.number] = nil
             waiting.removeAll { $0 === call }
             if phase == .ready { transmitCancellation(call, notice: ByteBuffer(string: notice)) }
-            finish(call, .failed(.internalError("\(server.name) did not answer within \(key)")))
+            finish(call, .failed(.internalError("\(problem) \(key)")))
         }
     }
 
@@ -263,14 +271,46 @@ class UpstreamSession {
         if phase == .opening, let number, openingAnswered(number, message, bytes) { return }
         // What nobody asked for, or what was answered before, is nobody's.
         guard let number, let call = calls.removeValue(forKey: number) else { return }
+        if wantsInput(call, message, bytes) {
+            calls[number] = call
+            return
+        }
         if call.method == .subscribe, message.result != nil, let name = call.name { subscriptions[name] = call }
         if call.method == .unsubscribe, let name = call.name { subscriptions[name] = nil }
+        noteSubscription(call, message)
         finish(call, .answered(message, bytes))
     }
 
     /// An answer that belongs to the handshake.
     /// - Returns: whether it was one.
     func openingAnswered(_ number: Int, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer) -> Bool { false }
+
+    /// Keeps account of what a client with a session has subscribed to.
+    private func noteSubscription(_ call: Call, _ message: RPCMessage) {
+        guard message.result != nil, let name = call.name, let client = call.reply?.session else { return }
+        if call.method == .subscribe { client.resources.subscribed.insert(name) }
+        if call.method == .unsubscribe { client.resources.subscribed.remove(name) }
+    }
+
+    /// Whether a call's answer is a question that somebody is asked now.
+    func wantsInput(_ call: Call, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer) -> Bool { false }
+
+    /// A call goes on its way once more, under a new number.
+    func callAgain(_ call: Call, responses: [(key: String, value: [UInt8])], state: [UInt8]?) {
+        guard calls.removeValue(forKey: call.number) === call else { return }
+        let original = call.firstMessage ?? call.message
+        let number = hub.nextNumber()
+        let message = original.withUnsafeReadableBytes { bytes in
+            (try? RPCMessage(bytes, maxDepth: hub.settings.maxJSONDepth)).map {
+                InputRequired.retry($0, bytes, number: number, responses: responses, state: state)
+            }
+        }
+        call.renumber(number, message ?? original)
+        call.firstMessage = original
+        call.lastActivity = hub.now
+        calls[number] = call
+        if phase == .ready { dispatch(call) } else { waiting.append(call) }
+    }
 
     private func notified(_ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ carrier: Call?) {
         switch message.method {
@@ -285,8 +325,12 @@ class UpstreamSession {
         case .toolsChanged: changed(.tools)
         case .promptsChanged: changed(.prompts)
         case .resourcesChanged: changed(.resources)
+        case .resourceUpdated:
+            guard let client else { return hub.resourceUpdated(message, bytes, by: server) }
+            client.resourceUpdated(message, bytes, on: carrier?.reply)
         case .cancelled:
             guard let place = message.requestID else { return }
+            for call in calls.values { call.held?.withdraw([UInt8](bytes[place.offset..<place.end])) }
             client?.withdraw([UInt8](bytes[place.offset..<place.end]), message, bytes, from: self)
         default:
             // The beginning of the server's own stream, where the era without sessions has one.
@@ -296,7 +340,7 @@ class UpstreamSession {
                 return
             }
             carrier?.lastActivity = hub.now
-            let copy = Splice().apply(to: bytes, oneLine: message.hasLineBreaks)
+            let copy = ModernRequest.legacyNotification(message, bytes)
             if let stream = (carrier ?? onlyCall)?.reply, message.method == .logMessage {
                 stream.emit(copy)
             } else {
@@ -317,13 +361,16 @@ class UpstreamSession {
         if message.method == .ping {
             return transmit(ByteBuffer(bytes: RPCAnswer.empty(id: id)))
         }
-        let call = carrier ?? onlyCall ?? calls.values.filter { $0.reply != nil }.min { $0.number < $1.number }
+        // Requests without a session come from many: what cannot be told whose it is must not reach anybody.
+        let isSafe = client?.isPrincipal != true
+        let oldest = isSafe ? calls.values.filter { $0.reply != nil }.min { $0.number < $1.number } : nil
+        let call = carrier ?? onlyCall ?? oldest
         call?.lastActivity = hub.now
         guard let client else {
             let error = RPCError.methodNotFound(message.methodName.map { RPCMessage.text($0, bytes) } ?? "")
             return transmit(ByteBuffer(bytes: error.response(id: id)))
         }
-        client.ask(message, bytes, from: self, on: call?.reply)
+        client.ask(message, bytes, from: self, for: call)
     }
 
     private func finish(_ call: Call, _ outcome: CallOutcome) {

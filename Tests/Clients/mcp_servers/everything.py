@@ -216,6 +216,7 @@ def wait(arguments, message):
 def task(arguments, message):
     """With `task` among the parameters a task comes instead of a result (2025-11-25)."""
     if "task" in message["params"]:
+        state["tasks"] = [f"{options.prefix}task-1"]
         return {"task": {"taskId": f"{options.prefix}task-1", "status": "working", "ttl": 60000,
                          "createdAt": "2025-11-25T10:00:00Z", "lastUpdatedAt": "2025-11-25T10:00:00Z"}}
     return text("no task")
@@ -377,6 +378,10 @@ def answer(message):
         return {}
     if method == f"vendor/{options.prefix}echo":
         return {"params": params}
+    if method == "tasks/list":
+        return page("tasks", [{"taskId": one, "status": "working"} for one in state.get("tasks", [])], params)
+    if method.startswith("tasks/"):
+        state.setdefault("tasks asked", []).append(params.get("taskId"))
     if method.startswith("tasks/") and params.get("taskId") == f"{options.prefix}task-1":
         return {"taskId": params["taskId"], "status": "completed", "method": method}
     if method.startswith("tasks/"):

@@ -175,7 +175,10 @@ class HTTPSession: UpstreamSession {
         var fields = fields
         fields.writeString("mcp-method: \(HeaderText.encode(call.methodName(hub.settings.maxJSONDepth)))\r\n")
         if let name = call.headerName { fields.writeString("mcp-name: \(HeaderText.encode(name))\r\n") }
-        let message = call.modernMessage(clientInfo: client?.clientInfo ?? hub.ownInfo, hub.settings.maxJSONDepth)
+        fields.writeString(call.parameterFields(hub.settings.maxJSONDepth))
+        let message = call.modernMessage(
+            clientInfo: client?.clientInfo ?? hub.ownInfo, capabilities: client?.capabilities ?? Array("{}".utf8),
+            hub.settings.maxJSONDepth)
         send(.post, message, fields, as: .call(call))
     }
 
@@ -309,7 +312,7 @@ class HTTPSession: UpstreamSession {
     }
 
     private func callEnded(_ call: Call, _ answer: HTTPAnswer, _ status: Int, _ body: ByteBuffer) {
-        guard !call.isOver else { return }
+        guard !call.isOver, !call.isBetweenRounds else { return }
         if !isModern, status == 404, body.readableBytes == 0 || !Self.isMethodNotFound(body) {
             return renew(call, isFirst: answer.generation == generation)
         }
@@ -331,7 +334,7 @@ class HTTPSession: UpstreamSession {
         switch answer.role {
         case .handshake, .initialized, .probe: openingFailed(reason, wasSent: wasSent)
         case .call(let call):
-            guard !call.isOver else { return }
+            guard !call.isOver, !call.isBetweenRounds else { return }
             if let id = answer.lastEventID { return resume(call, after: id) }
             retry(call, answer, reason, wasSent: wasSent)
         case .resumed(let call, _):
@@ -419,7 +422,8 @@ class HTTPSession: UpstreamSession {
         var fields = fields
         fields.writeString("mcp-method: subscriptions/listen\r\n")
         let body = RPCAnswer.listenRequest(
-            id: hub.nextNumber(), resources: subscribedResources, clientInfo: client?.clientInfo ?? hub.ownInfo)
+            id: hub.nextNumber(), resources: subscribedResources, clientInfo: client?.clientInfo ?? hub.ownInfo,
+            capabilities: client?.capabilities ?? Array("{}".utf8))
         send(.post, ByteBuffer(bytes: body), fields, as: .listening)
     }
 
@@ -459,6 +463,21 @@ class HTTPSession: UpstreamSession {
         answer.withUnsafeBytes { received($0, with: call) }
         for answer in answers.values where answer.role == .listening { forget(answer) }
         listen(after: nil)
+    }
+
+    /// A server without sessions asks by its answer; a client with one is asked as it knows it.
+    override func wantsInput(_ call: Call, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard isModern, !call.isModern, let client, call.clientID != nil,
+            let required = InputRequired(message, bytes)
+        else { return false }
+        call.isBetweenRounds = true
+        let round = InputRound(call, required, session: self)
+        // Not at once: the answer has not been taken yet.
+        hub.eventLoop.assumeIsolated().execute {
+            guard !call.isOver else { return }
+            round.begin(required, client)
+        }
+        return true
     }
 
     private static func isMethodNotFound(_ body: ByteBuffer) -> Bool {
