@@ -260,10 +260,8 @@ def listen(gateway, *uris, headers=None, **more):
 
 
 def listens_for(server, uri):
-    """Whether the gateway's last stream of news at a server without sessions is of a resource."""
-    wanted = [body["params"]["notifications"].get("resourceSubscriptions", [])
-              for _, _, body in server.requests if body and body["method"] == "subscriptions/listen"]
-    return wanted and uri in wanted[-1] and len(server.streams) >= len(wanted)
+    """Whether a stream of news at a server without sessions is of a resource."""
+    return any(uri in server.wishes[key].get("resourceSubscriptions", []) for key in list(server.streams))
 
 
 def test_news_of_resources(front):

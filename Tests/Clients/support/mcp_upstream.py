@@ -22,6 +22,8 @@ class Upstream:
     def __init__(self, name="u", modern=False, legacy=True, event_stream=False, port=0, certificate=None):
         self.name, self.modern, self.legacy, self.event_stream = name, modern, legacy, event_stream
         self.requests, self.sessions, self.streams = [], set(), {}
+        self.wishes = {}
+        """What streams without a session are to tell of."""
         self.subscriptions = []
         self.delay = 0
         self.break_off = set()
@@ -227,7 +229,9 @@ class Requests(http.server.BaseHTTPRequestHandler):
             acknowledged = {"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": {
                 "_meta": {"io.modelcontextprotocol/subscriptionId": body["id"]}, "notifications": body["params"]["notifications"],
             }}
-            return self.stream(uuid.uuid4().hex, [f"data: {json.dumps(acknowledged)}\n\n"])
+            key = uuid.uuid4().hex
+            up.wishes[key] = body["params"]["notifications"]
+            return self.stream(key, [f"data: {json.dumps(acknowledged)}\n\n"])
         self.finish_call(body, None)
 
     def post_beside_stream(self, body):
