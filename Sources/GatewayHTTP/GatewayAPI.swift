@@ -11,13 +11,17 @@ public struct GatewayAPI: APIResponder {
     private let responder: RouterResponder<APIContext>
     private let logger: Logger
 
-    /// - Parameter adminToken: what admin paths want to see; `nil` closes them.
-    public init(gateway: Gateway, adminToken: String? = nil, logger: Logger) {
+    public init(
+        gateway: Gateway, access: AdminAccess = AdminAccess(token: nil, isOpen: false),
+        sources: AdminSources = AdminSources(), logger: Logger
+    ) {
         let router = Router(context: APIContext.self)
         router.add(middleware: ProblemMiddleware())
         HealthRoutes.add(to: router, gateway: gateway)
-        LifecycleRoutes.add(to: router, gateway: gateway, admin: AdminToken(adminToken))
+        LifecycleRoutes.add(to: router, gateway: gateway, access: access)
         PageRoutes.add(to: router)
+        DashboardRoutes.add(to: router, access: access)
+        AdminRoutes(gateway: gateway, access: access, sources: sources).add(to: router)
         responder = router.buildResponder()
         self.logger = logger
     }

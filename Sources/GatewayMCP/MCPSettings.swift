@@ -93,8 +93,6 @@ public struct MCPSettings: Sendable {
     public var healthCheckInterval = Instant.Span.seconds(10)
     /// A PEM file of certificate authorities that are trusted beside the system's.
     public var certificateAuthorities: String?
-    /// Who may read what the administrator reads; `nil`: nobody.
-    public var adminToken: String?
     /// Pages that are asked of one server for one list.
     public var maxListPages = 100
     public var maxJSONDepth = 64

@@ -34,6 +34,10 @@ public final class Gateway: Sendable {
     private let returnUsage = Mutex(RateLimit.Usage())
     /// Those who follow clients within this process.
     let observers = ClientObservers()
+    /// What went wrong for clients lately.
+    let recentErrors = RecentErrors()
+    /// Who knows the servers behind the gateway.
+    let upstreams: Mutex<[@Sendable () async -> [UpstreamFigures]]> = Mutex([])
     /// What goes on beside the event loops: handlers of messages, questions about clients.
     let tasks = RunningTasks()
     let logger: Logger
@@ -44,7 +48,7 @@ public final class Gateway: Sendable {
     let loopCount: Int
     /// Answers what is not on the hot path; set once, before the listeners open.
     let api: Mutex<(any APIResponder)?> = Mutex(nil)
-    private let loops: Mutex<[NIOLoopBound<LoopState>]> = Mutex([])
+    let loops: Mutex<[NIOLoopBound<LoopState>]> = Mutex([])
     private let inboxList: OnceList<WakeInbox>
     private let listeners: Mutex<[Listener]> = Mutex([])
     /// What the listeners that encrypt prove themselves with.
@@ -107,6 +111,8 @@ public final class Gateway: Sendable {
             allowed: settings.allowedOrigins, hosts: settings.hosts, publicHost: settings.publicHost)
         peers = PeerPolicy(trusted: settings.trustedProxies)
         longPollTokens = LongPollTokens(secret: settings.secretKeyBase)
+        observers.traces.configure(
+            ClientTraces.Limits(clients: settings.operations.maxTraces, events: settings.operations.maxTraceEvents))
     }
 
     var sessionLimits: SessionLimits { memory.step >= .slowReaders ? reducedSession : settings.session }
@@ -162,8 +168,8 @@ public final class Gateway: Sendable {
     ///   the storage cannot be opened.
     /// - Parameters:
     ///   - responder: answers what is on no hot path.
-    ///   - provider: answers on the event loops themselves.
-    public func start(api responder: any APIResponder = NoAPI(), endpoints provider: (any EndpointProvider)? = nil)
+    ///   - providers: answer on the event loops themselves.
+    public func start(api responder: any APIResponder = NoAPI(), endpoints providers: [any EndpointProvider] = [])
         async throws
     {
         // Before anything else: a certificate that cannot be used is the operator's to mend.
@@ -177,7 +183,7 @@ public final class Gateway: Sendable {
             let (state, inbox) = try await eventLoop.submit {
                 let state = LoopState(index: index, eventLoop: eventLoop, gateway: self)
                 state.start()
-                if let provider { state.install(provider) }
+                for provider in providers { state.install(provider) }
                 return (NIOLoopBound(state, eventLoop: eventLoop), WakeInbox(state, eventLoop: eventLoop))
             }.get()
             states.append(state)
@@ -268,6 +274,7 @@ public final class Gateway: Sendable {
                 for topic in topics { self.topics.reconcile(topic, handle) }
             }
             operations.expire(now: now)
+            observers.count(-observers.traces.expire(now: now))
             watchMemory()
             storage?.tick(now: now)
         }

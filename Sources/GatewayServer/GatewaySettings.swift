@@ -124,6 +124,8 @@ public struct GatewaySettings: Sendable {
     public var probeTimeout = Instant.Span.milliseconds(400)
     /// Whom to ask before clients connect and join, and whom to tell that they have gone.
     public var hooks = LifecycleHooks()
+    /// What operators see, and how often.
+    public var operations = Operations()
     /// The name under which clients reach the gateway, when it differs from its address.
     public var publicHost: String?
     public var nodeID = "node"
@@ -200,5 +202,20 @@ public struct Route: Equatable, Sendable {
     /// Whether messages of `type` take this route.
     public func matches(_ type: String) -> Bool {
         pattern.last == "*" ? type.hasPrefix(pattern.dropLast()) : type == pattern
+    }
+}
+
+extension GatewaySettings {
+    /// What operators see, and how often.
+    public struct Operations: Sendable {
+        /// How often what is live on the dashboard is brought up to date.
+        public var interval = Instant.Span.seconds(1)
+        /// How long a client is traced unless somebody says otherwise.
+        public var traceTime = Instant.Span.seconds(300)
+        /// Clients that are traced at a time, and events that are kept of each.
+        public var maxTraces = 100
+        public var maxTraceEvents = 1000
+
+        public init() {}
     }
 }

@@ -30,6 +30,8 @@ final class Webhook: Sendable {
         var failures = 0
         var refused = 0
         var timeouts = 0
+        /// How long attempts took, whatever came of them.
+        var latencies = LatencyHistogram()
     }
 
     let url: String
@@ -75,8 +77,11 @@ final class Webhook: Sendable {
         while true {
             let permit = try admit()
             let outcome: Outcome
+            let begun = MonotonicClock.now
             do {
                 outcome = try await attempt(body, id, deadline)
+                let span = MonotonicClock.now - begun
+                state.withLock { $0.figures.latencies.add(span) }
             } catch {
                 state.withLock { $0.breaker.abandoned(permit) }
                 throw error
@@ -159,6 +164,18 @@ final class Webhook: Sendable {
             state.figures.retries += 1
             return delay
         }
+    }
+
+    /// The same, for those who ask about everything behind the gateway.
+    var upstreamFigures: UpstreamFigures {
+        let (breaker, calls) = state.withLock { ($0.breaker.state(now: MonotonicClock.now), $0.figures) }
+        var upstream = UpstreamFigures(.webhook, server: url, address: url)
+        upstream.breaker = breaker
+        upstream.calls = calls.calls
+        upstream.failures = calls.failures
+        upstream.latencies = calls.latencies
+        upstream.pool = permits.health
+        return upstream
     }
 
     /// What it is doing, as members of a JSON object.

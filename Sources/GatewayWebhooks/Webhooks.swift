@@ -124,6 +124,11 @@ public final class Webhooks: Sendable {
         }
     }
 
+    /// How each webhook is.
+    public var figures: [UpstreamFigures] {
+        webhooks.withLock { $0 }.sorted { $0.key < $1.key }.map(\.value.upstreamFigures)
+    }
+
     /// What all webhooks are doing, as members of a JSON object.
     public func writeStatistics(to writer: inout JSONWriter) {
         for (url, webhook) in webhooks.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {

@@ -11,6 +11,9 @@ enum Output {
     /// Writes a line to standard output, at once.
     static func line(_ text: String) { write(text + "\n", to: 1) }
 
+    /// Writes text to standard output, as it is.
+    static func text(_ text: String) { write(text, to: 1) }
+
     /// Writes a line to standard error.
     static func error(_ text: String) { write(text + "\n", to: 2) }
 

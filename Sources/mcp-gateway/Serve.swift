@@ -55,6 +55,12 @@ struct Serve: AsyncParsableCommand {
         let mcp = MCPDirectory(
             settings: mcpSettings, logger: Logger(label: "mcp"))
         gateway.addStatistics("webhooks") { webhooks.writeStatistics(to: &$0) }
+        gateway.addUpstreams { await mcp.figures() }
+        gateway.addUpstreams { webhooks.figures }
+        let token = try AdminToken(configuration)
+        let access = AdminAccess(configuration, token: token)
+        let feed = SnapshotFeed(gateway: gateway)
+        let sources = AdminSources(upstreams: { await mcp.upstreams() }, calls: { mcp.recentCalls() })
         // Trapped before the first connection, so that no signal is missed.
         let trapped = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         let (signals, received) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(2))
@@ -76,15 +82,15 @@ struct Serve: AsyncParsableCommand {
         gateway.onRequests(Gateway.Requests(drain: { received.yield() }, reload: { await reloader.reload() }))
         do {
             try await gateway.start(
-                api: GatewayAPI(gateway: gateway, adminToken: configuration.security.adminToken, logger: logger),
-                endpoints: mcp)
+                api: GatewayAPI(gateway: gateway, access: access, sources: sources, logger: logger),
+                endpoints: [mcp, AdminStreams(access: access, feed: feed)])
         } catch {
             await gateway.stop()
             await webhooks.shutdown()
             let place = error is StoreError ? "storage \(configuration.storage.path): " : ""
             throw CommandFailure("\(place)\(error)", code: 1)
         }
-        announce(gateway)
+        announce(gateway, token)
         notifications?.ready()
         let watchdog = Task { await Self.watch(gateway, notifications) }
         defer { watchdog.cancel() }
@@ -98,6 +104,7 @@ struct Serve: AsyncParsableCommand {
             await group.next()
             group.cancelAll()
         }
+        await feed.stop()
         await mcp.stop()
         await gateway.stop()
         await webhooks.shutdown()
@@ -112,7 +119,7 @@ struct Serve: AsyncParsableCommand {
         } while (try? await Task.sleep(for: interval / 3)) != nil
     }
 
-    private func announce(_ gateway: Gateway) {
+    private func announce(_ gateway: Gateway, _ token: AdminToken) {
         let addresses = gateway.addresses
         func place(_ service: GatewaySettings.Service) -> String {
             guard let address = addresses[service]?.first, let port = address.port else { return "" }
@@ -129,6 +136,7 @@ struct Serve: AsyncParsableCommand {
 
               mcp-gateway \(Version.current)
               try it          \(web)/
+              dashboard       \(web)/metrics/dashboard\(token.link)
               event streams   \(scheme(.eventStream, "http"))://\(place(.eventStream))/mcp/sse?client_id=YOU
               WebSocket       \(scheme(.webSocket, "ws"))://\(place(.webSocket))/mcp/ws   (Phoenix Channels)
               MCP             \(web)/mcp   (tools of all mcpServers)

@@ -63,7 +63,6 @@ extension MCPSettings {
             virtualNodes: configuration.routing.virtualNodes)
         healthCheckInterval = Instant.Span(configuration.routing.healthCheckInterval)
         certificateAuthorities = mcp.certificateAuthorities
-        adminToken = configuration.security.adminToken
         maxListPages = mcp.maxListPages
         maxProcesses = mcp.maxProcesses
         processIdleTimeout = mcp.processIdleTimeout == .zero ? nil : Instant.Span(mcp.processIdleTimeout)

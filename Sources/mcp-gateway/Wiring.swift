@@ -125,6 +125,7 @@ extension GatewaySettings {
         storage.queueBytes = configuration.storage.queueBytes
         storage.retryInterval = Instant.Span(configuration.storage.retryInterval)
         storage.maintenanceInterval = Instant.Span(configuration.storage.maintenanceInterval)
+        operations = GatewaySettings.Operations(configuration)
         publicHost = configuration.listen.publicHost
         nodeID = configuration.cluster.nodeID
         debug = configuration.debug

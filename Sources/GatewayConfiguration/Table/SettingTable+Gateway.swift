@@ -4,7 +4,7 @@ extension SettingTable {
     static let gateway = SettingTable(
         listen + http + httpTLS + httpSSE + httpSSETLS + webSocket + longPoll + webSocketTLS + tls + session + storage
             + protection + routing
-            + mcp + upstreams + operation + drain, foreign: .gateway)
+            + mcp + upstreams + operators + operation + drain, foreign: .gateway)
 
     private static let connections = SettingKind<Int>.integer(1...1_000_000)
     private static let interval = SettingKind<Duration>.duration(.milliseconds(10)...(.seconds(3_600)))
@@ -321,7 +321,8 @@ extension SettingTable {
             "Serve other machines, or in production, without authentication"),
         Setting(
             "security.admin_token", \.security.adminToken, .optional(.secret),
-            "Token that admin paths want; unset, they are closed", variables: ["MCP_ADMIN_TOKEN"], isSecret: true),
+            "Token that admin paths want; unset, one is made and kept beside the database",
+            variables: ["MCP_ADMIN_TOKEN"], isSecret: true),
         Setting(
             "security.secret_key_base", \.security.secretKeyBase, .optional(.secret),
             "Secret that all nodes share; signs the tokens of long-poll sessions", variables: ["SECRET_KEY_BASE"],

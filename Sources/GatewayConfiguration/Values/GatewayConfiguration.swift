@@ -56,6 +56,10 @@ public struct GatewayConfiguration: Sendable, Equatable {
     public var cluster = Cluster()
     /// What is written to the log, and how.
     public var log = Log()
+    /// The live page.
+    public var dashboard = Dashboard()
+    /// Tracing single clients.
+    public var trace = Trace()
     /// Developer aids: the path `/mcp/echo` and `debug` events without an admin token.
     public var debug = false
     /// One log line for each connection that opens or closes.

@@ -62,7 +62,7 @@ public struct HashRing: Sendable {
         self.starts = starts
     }
 
-    static func pointCount(_ node: Node, virtualNodes: Int) -> Int {
+    public static func pointCount(_ node: Node, virtualNodes: Int) -> Int {
         node.weight == 0 ? 0 : max(1, Int((Double(virtualNodes) * node.weight).rounded()))
     }
 

@@ -20,4 +20,27 @@ public struct PoolHealth: Equatable, Sendable {
     public var queueLength: Int
     /// `avg_checkout_time`: from a request to its lease, over about the last 128.
     public var averageCheckoutTime: Instant.Span
+
+    public init(
+        status: Status, size: Int, available: Int, overflow: Int, queueLength: Int, averageCheckoutTime: Instant.Span
+    ) {
+        self.status = status
+        self.size = size
+        self.available = available
+        self.overflow = overflow
+        self.queueLength = queueLength
+        self.averageCheckoutTime = averageCheckoutTime
+    }
+}
+
+extension PoolHealth {
+    /// Several pools of one kind as one: as bad as the worst of them.
+    public init(of pools: [PoolHealth]) {
+        let states = pools.map(\.status)
+        self.init(
+            status: states.contains(.exhausted) ? .exhausted : states.contains(.degraded) ? .degraded : .healthy,
+            size: pools.reduce(0) { $0 + $1.size }, available: pools.reduce(0) { $0 + $1.available },
+            overflow: pools.reduce(0) { $0 + $1.overflow }, queueLength: pools.reduce(0) { $0 + $1.queueLength },
+            averageCheckoutTime: pools.map(\.averageCheckoutTime).max() ?? .seconds(0))
+    }
 }

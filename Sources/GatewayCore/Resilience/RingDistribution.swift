@@ -7,6 +7,13 @@ public struct RingDistribution: Equatable, Sendable {
         public var virtualNodes: Int
         /// `key_count`
         public var keys: Int
+
+        public init(id: String, weight: Double, virtualNodes: Int, keys: Int) {
+            self.id = id
+            self.weight = weight
+            self.virtualNodes = virtualNodes
+            self.keys = keys
+        }
     }
 
     public var nodes: [Share]
@@ -18,12 +25,18 @@ public struct RingDistribution: Equatable, Sendable {
     /// - Parameter keys: how many keys each of the ring's nodes has.
     public init(of ring: HashRing, keys: [Int]) {
         precondition(keys.count == ring.nodes.count, "One count for each node")
-        nodes = zip(ring.nodes, keys).map { node, count in
-            Share(
-                id: node.id, weight: node.weight,
-                virtualNodes: HashRing.pointCount(node, virtualNodes: ring.virtualNodes), keys: count)
-        }
-        totalKeys = keys.reduce(0, +)
+        self.init(
+            of: zip(ring.nodes, keys).map { node, count in
+                Share(
+                    id: node.id, weight: node.weight,
+                    virtualNodes: HashRing.pointCount(node, virtualNodes: ring.virtualNodes), keys: count)
+            })
+    }
+
+    /// - Parameter shares: what each node has.
+    public init(of shares: [Share]) {
+        nodes = shares
+        totalKeys = nodes.reduce(0) { $0 + $1.keys }
         let weighted = nodes.filter { $0.weight > 0 }
         let total = Double(weighted.reduce(0) { $0 + $1.keys })
         let weights = weighted.reduce(0) { $0 + $1.weight }

@@ -72,6 +72,10 @@ extension Session {
         let isFirst = cursors.isEmpty
         let (start, reason) = place(for: request.resume)
         let goesOn = request.resume.isExplicit && reason == nil
+        // Who comes for the first time leaves no trace: idle connections are many, and the session knows that much.
+        if connectionsSoFar > 0 {
+            note(ClientHistory.Event(goesOn ? .resumed : .connected, request.transport, at: now))
+        }
         connectionsSoFar &+= 1
         missedMessages = false
         acknowledges = acknowledges || request.acknowledges

@@ -54,6 +54,7 @@ public struct Session: Sendable {
         var companion: (any AnyObject & Sendable)?
         var losses: ClosedRange<Int>?
         var damping: TransportDamping?
+        var history = ClientHistory()
     }
 
     private var extras = Seldom<Extras>()
@@ -425,6 +426,12 @@ extension Session {
     var damping: TransportDamping? {
         get { extras.isUnused ? nil : extras.value.damping }
         set { if newValue != nil || !extras.isUnused { extras.value.damping = newValue } }
+    }
+
+    /// What happened to the client lately; empty while that goes without saying.
+    var history: ClientHistory {
+        get { extras.isUnused ? ClientHistory() : extras.value.history }
+        _modify { yield &extras.value.history }
     }
 
     /// An object that its owner keeps with the session; the session knows nothing of it.

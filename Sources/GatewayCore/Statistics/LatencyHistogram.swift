@@ -26,6 +26,34 @@ public struct LatencyHistogram: Equatable, Sendable {
         for index in counts.indices { counts[index] &+= other.counts[index] }
     }
 
+    /// What has been added since `earlier`, an older copy of the same histogram.
+    public func since(_ earlier: LatencyHistogram) -> LatencyHistogram {
+        var difference = self
+        difference.sum &-= earlier.sum
+        for index in counts.indices { difference.counts[index] &-= earlier.counts[index] }
+        return difference
+    }
+
+    /// The time, in seconds, that a part of everything took at most: within its bucket it is taken to be spread evenly.
+    /// `nil` if there is nothing.
+    /// - Parameter part: 0.99 for the 99th percentile.
+    public func percentile(_ part: Double) -> Double? {
+        let all = count
+        guard all > 0 else { return nil }
+        let wanted = part * Double(all)
+        var before = 0.0
+        for bucket in 0..<Self.bucketCount where counts[bucket] > 0 {
+            let here = Double(counts[bucket])
+            guard before + here < wanted else {
+                let low = bucket > 0 ? Self.bound(of: bucket - 1) : 0
+                let high = bucket < Self.bucketCount - 1 ? Self.bound(of: bucket) : low
+                return low + (high - low) * max(0, wanted - before) / here
+            }
+            before += here
+        }
+        return Self.bound(of: Self.bucketCount - 2)
+    }
+
     /// Everything that was added.
     public var count: UInt64 { cumulative(through: Self.bucketCount - 1) }
 

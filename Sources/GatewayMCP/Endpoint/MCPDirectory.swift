@@ -24,6 +24,8 @@ public final class MCPDirectory: EndpointProvider {
     /// What is known of the replicas of each server, with what the configuration said of it.
     private let knownReplicas = Mutex<[String: (settings: MCPSettings.Server, replicas: Replicas)]>([:])
     private let hubs = Mutex<[Int: NIOLoopBound<MCPHub>]>([:])
+    /// What clients have called lately.
+    let lastCalls = LastCalls()
 
     public init(settings: MCPSettings, logger: Logger) {
         self.settings = settings
@@ -34,7 +36,7 @@ public final class MCPDirectory: EndpointProvider {
 
     public func serves(path: String, on service: GatewaySettings.Service) -> Bool {
         service == .http
-            && (path == "/mcp" || path == "/sse" || path == MCPHub.messagesPath || path == MCPHub.upstreamsPath
+            && (path == "/mcp" || path == "/sse" || path == MCPHub.messagesPath
                 || path.hasPrefix(MCPHub.serversPath))
     }
 
@@ -94,13 +96,11 @@ public final class MCPDirectory: EndpointProvider {
         }
     }
 
-    /// What each event loop knows of each server.
-    func reports(to eventLoop: any EventLoop) -> EventLoopFuture<[[UpstreamReport]]> {
-        let loops = hubs.withLock { hubs in hubs.sorted { $0.key < $1.key }.map(\.value) }
-        return EventLoopFuture.whenAllSucceed(
-            loops.map { hub in hub.eventLoop.submit { hub.value.servers.filter { !$0.isRemoved }.map(\.report) } },
-            on: eventLoop)
-    }
+    /// The hubs, in the order of their event loops.
+    var loops: [NIOLoopBound<MCPHub>] { hubs.withLock { hubs in hubs.sorted { $0.key < $1.key }.map(\.value) } }
+
+    /// Points on the ring of a replica of weight 1.
+    var virtualNodes: Int { settings.replicas.virtualNodes }
 
     /// Programs that run.
     public var liveProcesses: Int { processes.withLock { $0?.liveProcesses } ?? 0 }

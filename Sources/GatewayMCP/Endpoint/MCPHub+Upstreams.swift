@@ -1,7 +1,6 @@
 import GatewayCore
-import GatewayServer
+public import GatewayServer
 import NIOCore
-import NIOHTTP1
 import WireJSON
 
 /// What one event loop knows of one server.
@@ -13,58 +12,93 @@ struct UpstreamReport: Sendable {
     var replicas: [ReplicaSet.Report]
     /// Of the connections of this event loop, by replica.
     var pools: [PoolHealth]
+    var calls: Int
+    var failures: Int
+    var latencies: LatencyHistogram
 }
 
 extension UpstreamServer {
     var report: UpstreamReport {
         UpstreamReport(
             name: name, problem: problem, tools: lists[.tools]?.names.count,
-            replicas: replicas?.report(now: hub.now) ?? [], pools: origins.map(\.health))
+            replicas: replicas?.report(now: hub.now) ?? [], pools: origins.map(\.health), calls: calls.ended,
+            failures: calls.failed, latencies: calls.latencies)
     }
 }
 
-/// `GET /mcp/admin/upstreams`: the servers behind the gateway, and how they are.
-extension MCPHub {
-    static let upstreamsPath = "/mcp/admin/upstreams"
+extension MCPDirectory {
+    /// The servers behind the gateway, and how they are: the answer to `GET /mcp/admin/upstreams`, as JSON text.
+    public func upstreams() async -> [UInt8] {
+        Self.text(await reports(), processes: liveProcesses, sessions: openSessions)
+    }
 
-    func tellUpstreams(_ request: EndpointRequest, _ exchange: Exchange) {
-        guard request.head.method == .GET else {
-            return exchange.respond(Self.refusal(.methodNotAllowed, "method_not_allowed", "use GET"))
-        }
-        guard let token = settings.adminToken else {
-            return exchange.respond(
-                Self.refusal(
-                    .forbidden, "forbidden", "admin paths need security.admin_token (MCP_ADMIN_TOKEN) to be set"))
-        }
-        guard request.head.headers["authorization"].contains(where: { Self.isSame($0, "Bearer " + token) }) else {
-            var response = Self.refusal(
-                .unauthorized, "authentication_failed", "the admin token is missing or wrong")
-            response.headers.add(name: "www-authenticate", value: "Bearer")
-            return exchange.respond(response)
-        }
-        let bound = NIOLoopBound(exchange, eventLoop: eventLoop)
-        let processes = directory.liveProcesses
-        let sessions = directory.openSessions
-        directory.reports(to: eventLoop).whenSuccess { reports in
-            let body = Self.text(reports, processes: processes, sessions: sessions)
-            bound.value.respond(APIResponse.json(.ok, body))
+    /// The calls of clients that ended last, newest first, as JSON text.
+    public func recentCalls() -> [UInt8] {
+        JSONWriter.object { writer in
+            writer.key("calls")
+            writer.array { list in
+                for entry in lastCalls.newest {
+                    list.object { item in
+                        item.member("timestamp", Timestamp(milliseconds: entry.at).text)
+                        item.member("server", entry.server)
+                        item.member("method", entry.method)
+                        item.member("name", entry.name)
+                        item.member("duration_ms", entry.milliseconds)
+                        item.member("error", entry.isError)
+                    }
+                }
+            }
         }
     }
 
-    private static func refusal(_ status: HTTPResponseStatus, _ error: String, _ reason: String) -> APIResponse {
-        APIResponse.json(
-            status,
-            JSONWriter.object { writer in
-                writer.member("error", error)
-                writer.member("reason", reason)
-                writer.member("retry_after", raw: Array("null".utf8))
-            })
+    /// The same figures for everybody who asks about all that is behind the gateway.
+    public func figures() async -> [UpstreamFigures] {
+        let loops = await reports()
+        var figures: [UpstreamFigures] = []
+        for (place, server) in (loops.first ?? []).enumerated() {
+            let all = loops.compactMap { place < $0.count && $0[place].name == server.name ? $0[place] : nil }
+            let problem = all.compactMap(\.problem).first
+            var latencies = LatencyHistogram()
+            for one in all { latencies.add(one.latencies) }
+            guard !server.replicas.isEmpty else {
+                var figure = UpstreamFigures(.mcp, server: server.name)
+                figure.problem = problem
+                figure.calls = all.reduce(0) { $0 + $1.calls }
+                figure.failures = all.reduce(0) { $0 + $1.failures }
+                figure.latencies = latencies
+                figures.append(figure)
+                continue
+            }
+            for (index, replica) in server.replicas.enumerated() {
+                var figure = UpstreamFigures(.mcp, server: server.name, address: replica.id)
+                figure.problem = problem
+                figure.breaker = replica.state
+                figure.calls = replica.calls
+                figure.failures = replica.failures
+                figure.pool = PoolHealth(of: all.compactMap { index < $0.pools.count ? $0.pools[index] : nil })
+                figure.share = RingDistribution.Share(
+                    id: replica.id, weight: replica.weight,
+                    virtualNodes: HashRing.pointCount(
+                        HashRing.Node(id: replica.id, weight: replica.weight), virtualNodes: virtualNodes),
+                    keys: replica.placed)
+                // Of the server as a whole: sessions move between its replicas.
+                figure.latencies = latencies
+                figures.append(figure)
+            }
+        }
+        return figures
     }
 
-    /// Takes as long for every wrong text of a length.
-    private static func isSame(_ a: String, _ b: String) -> Bool {
-        guard a.utf8.count == b.utf8.count else { return false }
-        return zip(a.utf8, b.utf8).reduce(0) { $0 | $1.0 ^ $1.1 } == 0
+    private func reports() async -> [[UpstreamReport]] {
+        var all: [[UpstreamReport]] = []
+        for hub in loops {
+            let reports = try? await hub.eventLoop.submit {
+                hub.value.readClock()
+                return hub.value.servers.filter { !$0.isRemoved }.map(\.report)
+            }.get()
+            if let reports { all.append(reports) }
+        }
+        return all
     }
 
     private static func text(_ loops: [[UpstreamReport]], processes: Int, sessions: Int) -> [UInt8] {
@@ -98,19 +132,14 @@ extension MCPHub {
                     item.member("sessions", replica.placed)
                     item.member("calls", replica.calls)
                     item.member("failures", replica.failures)
-                    let pools = all.compactMap { place < $0.pools.count ? $0.pools[place] : nil }
+                    let health = PoolHealth(of: all.compactMap { place < $0.pools.count ? $0.pools[place] : nil })
                     item.member("pool") { pool in
-                        let status = pools.map(\.status)
-                        let worst: PoolHealth.Status =
-                            status.contains(.exhausted) ? .exhausted : status.contains(.degraded) ? .degraded : .healthy
-                        pool.member("status", worst.rawValue)
-                        pool.member("pool_size", pools.reduce(0) { $0 + $1.size })
-                        pool.member("available", pools.reduce(0) { $0 + $1.available })
-                        pool.member("overflow", pools.reduce(0) { $0 + $1.overflow })
-                        pool.member("queue_length", pools.reduce(0) { $0 + $1.queueLength })
-                        pool.member(
-                            "avg_checkout_time",
-                            Int(pools.map(\.averageCheckoutTime.milliseconds).max() ?? 0))
+                        pool.member("status", health.status.rawValue)
+                        pool.member("pool_size", health.size)
+                        pool.member("available", health.available)
+                        pool.member("overflow", health.overflow)
+                        pool.member("queue_length", health.queueLength)
+                        pool.member("avg_checkout_time", Int(health.averageCheckoutTime.milliseconds))
                     }
                 }
             }

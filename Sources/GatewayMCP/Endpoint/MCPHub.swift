@@ -74,6 +74,13 @@ final class MCPHub: LoopEndpoint {
         now = Instant(nanoseconds: Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec))
     }
 
+    /// The time of day, for those who read it.
+    var wallMilliseconds: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) &* 1000 &+ Int64(time.tv_nsec) / 1_000_000
+    }
+
     /// A number that no other request of this event loop has.
     func nextNumber() -> Int {
         number += 1
@@ -215,7 +222,6 @@ final class MCPHub: LoopEndpoint {
         }
         switch request.path {
         case "/sse": return openEventStream(request, exchange)
-        case Self.upstreamsPath: return tellUpstreams(request, exchange)
         case Self.messagesPath: return receiveMessage(request, exchange)
         default: break
         }

@@ -24,6 +24,8 @@ final class UpstreamServer {
     /// What is known of the replicas on all event loops.
     let replicas: Replicas?
     private var healthCheck: HealthCheck?
+    /// Calls of clients that have ended here, those among them without an answer, and how long they took.
+    private(set) var calls = (ended: 0, failed: 0, latencies: LatencyHistogram())
     /// Whether the configuration has it no more.
     private(set) var isRemoved = false
     /// Sessions in a row that did not come about, and when the next one may be tried.
@@ -128,6 +130,29 @@ final class UpstreamServer {
     var mayStartAgain: Bool { failedStarts <= 1 }
 
     private static let backoff = Backoff(initial: .milliseconds(200), limit: .seconds(30))
+
+    /// A call has ended, one way or the other.
+    func finished(_ call: Call, _ outcome: CallOutcome) {
+        guard case .client = call.origin, !call.isOver else { return }
+        let span = hub.now - call.startedAt
+        let isFailure: Bool
+        let isError: Bool
+        switch outcome {
+        case .answered(let message, _):
+            isFailure = false
+            isError = message.error != nil
+        case .failed:
+            isFailure = true
+            isError = true
+        }
+        calls.ended += 1
+        if isFailure { calls.failed += 1 }
+        calls.latencies.add(span)
+        hub.directory.lastCalls.note(
+            LastCalls.Entry(
+                at: hub.wallMilliseconds, server: name, method: call.method?.rawValue ?? "", name: call.name,
+                milliseconds: Double(span.nanoseconds) / 1e6, isError: isError))
+    }
 
     func tend(now: Instant) {
         for origin in origins { origin.tend(now: now) }

@@ -375,6 +375,7 @@ class UpstreamSession {
 
     private func finish(_ call: Call, _ outcome: CallOutcome) {
         calls[call.number] = nil
+        server.finished(call, outcome)
         call.finish(outcome)
     }
 
@@ -382,7 +383,11 @@ class UpstreamSession {
         let pending = calls.values.sorted { $0.number < $1.number }
         calls = [:]
         waiting = []
-        for call in pending { call.finish(.failed(.internalError(reason))) }
+        for call in pending {
+            let outcome = CallOutcome.failed(.internalError(reason))
+            server.finished(call, outcome)
+            call.finish(outcome)
+        }
     }
 
     /// A call's message once more, under a number that nobody waits for.

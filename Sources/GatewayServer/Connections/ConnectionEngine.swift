@@ -48,7 +48,7 @@ class ConnectionEngine {
     /// When what is held back by missing acknowledgements may go on.
     private var heldUntil = Instant.distantFuture
     /// When the connection became a cursor.
-    private var attachedAt = Instant.zero
+    private(set) final var attachedAt = Instant.zero
 
     init(loop: LoopState, transport: Transport) {
         self.loop = loop
@@ -96,8 +96,14 @@ class ConnectionEngine {
     /// The gateway shuts down.
     func goAway() { verdict = .finished }
 
+    /// An administrator closes it.
+    func dismiss(_ reason: String) { goAway() }
+
     /// The connection is gone.
-    func closed() { detach(leaving: false, isLost: true) }
+    func closed() {
+        if verdict == .open { loop.closes.count(transport, .client, Closes.vanished) }
+        detach(leaving: false, isLost: true)
+    }
 
     /// Everything written so far has reached the kernel.
     final func flushed() { flushedBefore = takenBefore }
@@ -121,6 +127,8 @@ class ConnectionEngine {
             handle, BatchLimits(messages: min(messages, own.messages), bytes: min(bytes, own.bytes)), &notices)
         if let notice = notices.transportSwitch {
             write(notice)
+            let event = ClientHistory.Event(.switched, notice.to, at: loop.now)
+            handle.session.withLock { $0.note(event) }
             if gateway.observers.isUsed { gateway.observers.switched(notice, handle.clientID) }
         }
         if !loop.batch.isEmpty { writeBatch(asBundle: notices.isBundle) }
@@ -230,6 +238,7 @@ class ConnectionEngine {
         let before = loop.outbound.count
         var latency: Int64 = 0
         var messages = 0
+        var missing = 0
         let isBundled = isBundle && writeBundle(loop.batch)
         for delivery in loop.batch {
             switch delivery.content {
@@ -242,14 +251,17 @@ class ConnectionEngine {
                 messages += 1
             case .gap(let from, let reason):
                 if !isBundled { writeGap(from: from, to: delivery.sequence, reason: reason.rawValue) }
-                if reason != .expired {
-                    loop.counters[Int(transport.rawValue)].messagesDropped += delivery.sequence - from + 1
-                }
+                if reason != .expired { missing += delivery.sequence - from + 1 }
             }
             takenBefore = delivery.sequence + 1
         }
         loop.counters[Int(transport.rawValue)].sent(
             messages, bytes: loop.outbound.count - before, latency: .init(nanoseconds: latency), now: now)
+        if gateway.observers.isUsed { traceDelivery(messages, bytes: loop.outbound.count - before, missing: missing) }
+        if missing > 0 {
+            loop.counters[Int(transport.rawValue)].messagesDropped += missing
+            note(.gap, value: missing)
+        }
         loop.batch.removeAll(keepingCapacity: true)
     }
 
@@ -311,6 +323,7 @@ class ConnectionEngine {
     /// Notes whose cursor the connection is now.
     private func take(_ handle: SessionHandle, _ epoch: Epoch, _ attachment: Session.Attachment) {
         self.handle = handle
+        loop.counters[Int(transport.rawValue)].attached(attachment.reason)
         attachedAt = loop.now
         epochText = EpochText(epoch)
         takenBefore = attachment.nextSequence - attachment.replayed
@@ -318,6 +331,7 @@ class ConnectionEngine {
         claims += attachment.inheritedTopics
         for topic in attachment.inheritedTopics { enterPresence(topic) }
         tellObservers(handle)
+        if gateway.observers.isUsed { traceAttachment(attachment) }
     }
 
     private func tellObservers(_ handle: SessionHandle) {
@@ -375,10 +389,14 @@ class ConnectionEngine {
     /// - Parameters:
     ///   - leaving: whether the client said so, so that its subscriptions end too.
     ///   - isLost: whether the connection failed.
-    final func detach(leaving: Bool, isLost: Bool = false) {
+    ///   - code: why the gateway closes it; `nil` if it does not.
+    final func detach(leaving: Bool, isLost: Bool = false, closing code: UInt16? = nil) {
         guard let handle else { return }
         let now = loop.now
+        if gateway.observers.isUsed { traceEnd(closing: code) }
+        let event = ClientHistory.Event(code == nil ? .disconnected : .closed, transport, code: code ?? 0, at: now)
         handle.session.withLock {
+            $0.note(event)
             $0.detach(
                 id, flushed: flushedBefore, isLost: isLost, damping: gateway.settings.damping, now: now,
                 wakes: &loop.context.wakes)

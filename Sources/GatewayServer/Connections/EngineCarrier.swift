@@ -52,6 +52,7 @@ class EngineCarrier: LoopMember, ChannelInboundHandler {
         let buffer = unwrapInboundIn(data)
         guard !isFinished else { return }
         loop.begin()
+        loop.counters[Int(engine.transport.rawValue)].bytesIn += buffer.readableBytes
         buffer.withUnsafeReadableBytes { engine.received($0) }
         loop.received.giveBack(buffer)
         finishEvent(drains: false)
@@ -119,6 +120,23 @@ class EngineCarrier: LoopMember, ChannelInboundHandler {
             flush()
         }
         engine.goAway()
+        finishEvent(drains: false)
+    }
+
+    override final var connection: ConnectionEngine? { engine }
+
+    override final var hasChannel: Bool { context != nil }
+
+    override final var peer: SocketAddress? { engine.address ?? context?.remoteAddress }
+
+    override final var heldBytes: Int {
+        guard isStalled, let options = context?.channel.syncOptions else { return 0 }
+        return (try? options.getOption(.bufferedWritableBytes)) ?? 0
+    }
+
+    override final func dismiss(_ reason: String) {
+        guard !isFinished else { return }
+        engine.dismiss(reason)
         finishEvent(drains: false)
     }
 

@@ -74,10 +74,17 @@ final class ClientObservers: Sendable {
 
     private let count = Atomic<Int>(0)
     private let state = Mutex(State())
+    /// Clients of which operators see everything.
+    let traces = ClientTraces()
 
     /// Whether anybody follows anybody.
     var isUsed: Bool {
         @inline(__always) get { count.load(ordering: .relaxed) > 0 }
+    }
+
+    /// Counts those who follow somebody by other means.
+    func count(_ difference: Int) {
+        if difference != 0 { count.add(difference, ordering: .relaxed) }
     }
 
     func observe(_ client: ClientID, buffer: Int) -> ClientEvents {
@@ -115,6 +122,7 @@ final class ClientObservers: Sendable {
         case .delivered(let number, _), .queued(let number): sequence = number
         case .full: return
         }
+        traces.accepted(message, sequence: sequence, client)
         tell(client) { _ in
             .message(
                 FollowedMessage(
@@ -134,6 +142,11 @@ final class ClientObservers: Sendable {
     }
 
     func switched(_ notice: TransportSwitch, _ client: ClientID) {
+        traces.note(client, "transport_switch") { writer in
+            writer.member("from", notice.from.name)
+            writer.member("to", notice.to.name)
+            writer.member("reason", notice.reason.rawValue)
+        }
         tell(client) { followed in
             guard followed.switchedTo != notice.to else { return nil }
             followed.switchedTo = notice.to

@@ -144,7 +144,17 @@ final class EventStreamEngine: ConnectionEngine {
             writer.member("reconnect", "after")
             writer.member("retry_after_ms", reconnectAfter)
         }
-        leave(data)
+        leave(data, 1012)
+    }
+
+    override func dismiss(_ reason: String) {
+        let data = JSONWriter.object { writer in
+            writer.member("code", 1001)
+            writer.member("reason", reason)
+            writer.member("reconnect", "now")
+            writer.member("retry_after_ms", 0)
+        }
+        leave(data, 1001)
     }
 
     override func fellBehind(from: Int, to: Int) {
@@ -155,15 +165,17 @@ final class EventStreamEngine: ConnectionEngine {
             writer.member("reconnect", "now")
             writer.member("retry_after_ms", 0)
         }
-        leave(data)
+        tellError(4008, "slow_consumer")
+        leave(data, 4008)
     }
 
     /// Says goodbye and makes way for the client's other connections.
-    private func leave(_ data: [UInt8]) {
+    private func leave(_ data: [UInt8], _ code: UInt16) {
         guard verdict == .open else { return }
         write(event: "gateway_close", data: data, sequence: takenBefore - 1)
         if let gzip { loop.outbound.append(gzip.trailer) }
-        detach(leaving: false)
+        loop.closes.count(transport, .gateway, code)
+        detach(leaving: false, closing: code)
         verdict = .finished
     }
 

@@ -415,6 +415,8 @@ extension Gateway {
         var headers = rateHeaders(usage, now)
         headers.add(contentsOf: cors)
         if case .refused(let wait) = decision {
+            loop.counters[Int(Transport.eventStream.rawValue)].rateLimited += 1
+            handle.session.withLock { $0.note(.init(.rateLimited, .eventStream, value: 1, at: now)) }
             return .answer(.problem(.rateLimited(retryAfter: wait.roundedUpSeconds)).adding(headers))
         }
         if let number = parsed.number {

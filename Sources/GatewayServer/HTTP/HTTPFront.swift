@@ -181,6 +181,8 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         return loop.now + .seconds(5)
     }
 
+    override var hasChannel: Bool { context != nil && !isStream }
+
     override func drain() {
         guard phase == .idle else { return }
         context?.close(promise: nil)

@@ -77,6 +77,9 @@ final class Admission: Sendable {
     /// Connections of all kinds.
     var openConnections: Int { counts.values.reduce(0) { $0 + $1.now } }
 
+    /// Connections of one kind.
+    func connections(_ service: GatewaySettings.Service) -> Int { counts[service]?.now ?? 0 }
+
     /// A connection has come; what it wants is not known yet, so it counts as plain HTTP.
     /// - Returns: why it may not stay; `nil` if it has been counted in.
     func enter(address: SocketAddress?) -> Problem? { enter(.http, address: address) }

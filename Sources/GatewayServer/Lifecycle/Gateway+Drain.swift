@@ -165,14 +165,14 @@ extension LoopState {
     func farewells() -> [Farewell] {
         var list: [Farewell] = []
         forEachMember { if $0.leavesFirst { list.append(.member($0.id)) } }
-        for stream in drainEndpoint() { list.append(.stream(stream)) }
+        for stream in drainEndpoints() { list.append(.stream(stream)) }
         return list
     }
 
     /// Everybody else.
     func lastFarewells() -> [Farewell] {
         var list: [Farewell] = []
-        for stream in endEndpoint() { list.append(.stream(stream)) }
+        for stream in endEndpoints() { list.append(.stream(stream)) }
         forEachMember { list.append(.member($0.id)) }
         return list
     }

@@ -124,6 +124,15 @@ final class LongPollCarrier: LoopMember {
 
     override var leavesFirst: Bool { !engine.isOwedAnswers }
 
+    override var connection: ConnectionEngine? { engine }
+
+    override var peer: SocketAddress? { engine.address }
+
+    override func dismiss(_ reason: String) {
+        engine.dismiss(reason)
+        finishEvent()
+    }
+
     override func drain() {
         engine.goAway()
         finishEvent()

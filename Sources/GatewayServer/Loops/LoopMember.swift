@@ -26,6 +26,21 @@ class LoopMember {
     /// The gateway shuts down: say goodbye and close.
     func drain() {}
 
+    /// An administrator closes it.
+    func dismiss(_ reason: String) {}
+
+    /// What it carries, if it carries a stream or a socket.
+    var connection: ConnectionEngine? { nil }
+
+    /// Whether it has a connection of the network to itself.
+    var hasChannel: Bool { false }
+
+    /// Who is at the other end.
+    var peer: SocketAddress? { nil }
+
+    /// Bytes that wait for the kernel.
+    var heldBytes: Int { 0 }
+
     /// A message that the peer sent is stored, or cannot be. The answer is kept until `sendAnswers`.
     func answered(_ address: ReplyAddress, _ answer: StoredAnswer) {}
 
@@ -64,6 +79,8 @@ final class LoopState {
     let unmasked: UnsafeMutableRawBufferPointer
     @exclusivity(unchecked) var counters = [TrafficCounters](
         repeating: TrafficCounters(), count: Transport.allCases.count)
+    /// How connections ended.
+    @exclusivity(unchecked) var closes = Closes()
     /// The long-poll sessions that belong to this loop.
     @exclusivity(unchecked) var longPolls: [LongPollToken.Session: LongPollCarrier] = [:]
     /// How late the last turn of the wheel was.
@@ -76,7 +93,7 @@ final class LoopState {
     var reconnectAfter = Instant.Span.milliseconds(0)
 
     /// Answers requests on this event loop; set once, before the listeners open.
-    private var endpoint: (provider: any EndpointProvider, endpoint: any LoopEndpoint)?
+    private var endpoints: [(provider: any EndpointProvider, endpoint: any LoopEndpoint)] = []
 
     private var members: [LoopMember?] = []
     private var freeSlots: [Int] = []
@@ -161,6 +178,12 @@ final class LoopState {
         return members[id.slot]
     }
 
+    /// Places for members, taken or not.
+    var slotCount: Int { members.count }
+
+    /// Who is at a place.
+    func member(at slot: Int) -> LoopMember? { slot < members.count ? members[slot] : nil }
+
     func forEachMember(_ body: (LoopMember) -> Void) {
         for case let member? in members { body(member) }
     }
@@ -178,41 +201,45 @@ final class LoopState {
     func stop() {
         ticker?.cancel()
         ticker = nil
-        endpoint?.endpoint.stop()
-        endpoint = nil
+        for (_, endpoint) in endpoints { endpoint.stop() }
+        endpoints = []
     }
 
     // MARK: - Endpoint
 
-    /// Gives this event loop its endpoint.
+    /// Gives this event loop one more endpoint.
     func install(_ provider: any EndpointProvider) {
-        endpoint = (provider, provider.makeEndpoint(on: eventLoop, index: index, gateway: gateway))
+        endpoints.append((provider, provider.makeEndpoint(on: eventLoop, index: index, gateway: gateway)))
     }
 
     /// Who answers requests for `path` on this event loop, if anyone does.
     func endpoint(for path: String, on service: GatewaySettings.Service) -> (any LoopEndpoint)? {
-        guard let endpoint, endpoint.provider.serves(path: path, on: service) else { return nil }
-        return endpoint.endpoint
+        for (provider, endpoint) in endpoints where provider.serves(path: path, on: service) { return endpoint }
+        return nil
     }
 
     /// Who exchanges messages with the WebSockets at `path` on this event loop, if anyone does, and their subprotocol.
     func messageEndpoint(
         for path: String, on service: GatewaySettings.Service
     ) -> (endpoint: any LoopEndpoint, subprotocol: String)? {
-        guard let endpoint, let name = endpoint.provider.subprotocol(path: path, on: service) else { return nil }
-        return (endpoint.endpoint, name)
+        for (provider, endpoint) in endpoints {
+            if let name = provider.subprotocol(path: path, on: service) { return (endpoint, name) }
+        }
+        return nil
     }
 
     /// The gateway shuts down.
-    /// - Returns: what ends each of the endpoint's streams that only wait for news.
-    func drainEndpoint() -> [(Instant.Span) -> Void] { endpoint?.endpoint.drain() ?? [] }
+    /// - Returns: what ends each of the endpoints' streams that only wait for news.
+    func drainEndpoints() -> [(Instant.Span) -> Void] { endpoints.flatMap { $0.endpoint.drain() } }
 
-    /// Nobody waits for the endpoint's requests any longer.
+    /// Nobody waits for the endpoints' requests any longer.
     /// - Returns: what ends each of its other streams.
-    func endEndpoint() -> [(Instant.Span) -> Void] { endpoint?.endpoint.remainingStreams() ?? [] }
+    func endEndpoints() -> [(Instant.Span) -> Void] {
+        endpoints.flatMap { $0.endpoint.remainingStreams() }
+    }
 
-    /// The endpoint's requests that are not answered yet.
-    var openCalls: Int { endpoint?.endpoint.openRequests ?? 0 }
+    /// The endpoints' requests that are not answered yet.
+    var openCalls: Int { endpoints.reduce(0) { $0 + $1.endpoint.openRequests } }
 
     private func turn() {
         begin()

@@ -39,13 +39,15 @@ extension Gateway {
     }
 
     /// Figures of one transport, summed over all event loops.
-    private struct TransportFigures: Sendable {
+    struct TransportFigures: Sendable {
         var connections = 0
         var messagesOut = 0
         var messagesIn = 0
         var bytesOut = 0
         var slowConsumers = 0
         var messagesDropped = 0
+        var bytesIn = 0
+        var latencies = LatencyHistogram()
         var rates = TrafficCounters.Rates()
 
         mutating func add(_ counters: TrafficCounters, now: Instant) {
@@ -55,10 +57,9 @@ extension Gateway {
             bytesOut += counters.bytesOut
             slowConsumers += counters.slowConsumers
             messagesDropped += counters.messagesDropped
-            let more = counters.rates(now: now)
-            rates.messages += more.messages
-            rates.latencyNanoseconds &+= more.latencyNanoseconds
-            rates.errors += more.errors
+            bytesIn += counters.bytesIn
+            latencies.add(counters.latencies)
+            rates.add(counters.rates(now: now))
         }
 
         func write(to writer: inout JSONWriter) {
@@ -71,6 +72,7 @@ extension Gateway {
             writer.member("messages_sent", messagesOut)
             writer.member("messages_received", messagesIn)
             writer.member("bytes_sent", bytesOut)
+            writer.member("bytes_received", bytesIn)
             writer.member("slow_consumers", slowConsumers)
             writer.member("messages_dropped", messagesDropped)
         }
@@ -172,7 +174,7 @@ extension Gateway {
         writer.member("set_aside", report.figures.setAside)
     }
 
-    private func transportFigures() async -> [TransportFigures] {
+    func transportFigures() async -> [TransportFigures] {
         let now = Clock.now
         var sums = [TransportFigures](repeating: TransportFigures(), count: Transport.allCases.count)
         for counters in await collect({ $0.counters }) {

@@ -5,11 +5,14 @@ import GatewayCore
 extension Gateway {
     /// - Returns: the text format, version 0.0.4.
     public func metrics() async -> [UInt8] {
-        let loops = await collect { ($0.counters, $0.lag) }
+        let loops = await collect { ($0.counters, $0.lag, $0.closes) }
+        let upstreams = await upstreamFigures()
         var sums = [TrafficCounters](repeating: TrafficCounters(), count: Transport.allCases.count)
-        for (counters, _) in loops { for index in sums.indices { sums[index].add(counters[index]) } }
+        for (counters, _, _) in loops { for index in sums.indices { sums[index].add(counters[index]) } }
         var text = MetricsText()
         writeTraffic(sums, to: &text)
+        writeEnds(loops.map(\.2), sums, to: &text)
+        write(upstreams, to: &text)
         writeState(loops.map(\.1), to: &text)
         if let report = storage?.report { write(report, to: &text) }
         for write in moreMetrics.withLock({ $0 }) { write(&text) }
@@ -35,6 +38,9 @@ extension Gateway {
         family("connections", .gauge, "Open connections.", \.connections)
         family("messages_sent_total", .counter, "Messages handed to the kernel.", \.messagesOut)
         family("messages_received_total", .counter, "Pushes of clients, joins and leaves included.", \.messagesIn)
+        family("received_bytes_total", .counter, "Bytes that came over streams and sockets.", \.bytesIn)
+        family(
+            "rate_limited_total", .counter, "Messages refused because their sender sends too fast.", \.rateLimited)
         family("sent_bytes_total", .counter, "Bytes of messages handed to the kernel.", \.bytesOut)
         family(
             "messages_dropped_total", .counter, "Messages that clients were told of as missing (gap).",

@@ -10,6 +10,12 @@ struct TrafficCounters: Sendable {
     var slowConsumers = 0
     /// Messages that connections were told of as missing, because they did not read or acknowledge fast enough.
     var messagesDropped = 0
+    var bytesIn = 0
+    /// Messages refused because their sender sends too fast.
+    var rateLimited = 0
+    /// Connections that went on where their client was, and those that did not, by reason.
+    var recovered = 0
+    var notRecovered = InlineArray<4, Int>(repeating: 0)
     /// From accepting each message to handing it to the kernel.
     var latencies = LatencyHistogram()
     private var window = [Bucket](repeating: Bucket(), count: Self.seconds)
@@ -43,7 +49,29 @@ struct TrafficCounters: Sendable {
         errors += other.errors
         slowConsumers += other.slowConsumers
         messagesDropped += other.messagesDropped
+        bytesIn += other.bytesIn
+        rateLimited += other.rateLimited
+        recovered += other.recovered
+        for index in notRecovered.indices { notRecovered[index] += other.notRecovered[index] }
         latencies.add(other.latencies)
+    }
+
+    /// A connection has found its place.
+    mutating func attached(_ reason: Session.AttachReason?) {
+        guard let reason else { return recovered += 1 }
+        notRecovered[Self.index(reason)] += 1
+    }
+
+    /// Connections that did not go on where their client was, for one reason.
+    func notRecovered(_ reason: Session.AttachReason) -> Int { notRecovered[Self.index(reason)] }
+
+    private static func index(_ reason: Session.AttachReason) -> Int {
+        switch reason {
+        case .new: 0
+        case .epoch: 1
+        case .trimmed: 2
+        case .ahead: 3
+        }
     }
 
     mutating func failed(now: Instant) {
@@ -56,6 +84,15 @@ struct TrafficCounters: Sendable {
         var messages = 0
         var latencyNanoseconds: Int64 = 0
         var errors = 0
+        /// Messages of the last minute.
+        var messagesOfMinute = 0
+
+        mutating func add(_ other: Rates) {
+            messages += other.messages
+            latencyNanoseconds &+= other.latencyNanoseconds
+            errors += other.errors
+            messagesOfMinute += other.messagesOfMinute
+        }
     }
 
     /// - Returns: messages and their latency of the last 10 whole seconds, errors of the last 60.
@@ -67,7 +104,10 @@ struct TrafficCounters: Sendable {
                 rates.messages += bucket.messagesOut
                 rates.latencyNanoseconds &+= bucket.latency
             }
-            if bucket.second > second - 60 { rates.errors += bucket.errors }
+            if bucket.second > second - 60 {
+                rates.errors += bucket.errors
+                rates.messagesOfMinute += bucket.messagesOut
+            }
         }
         return rates
     }

@@ -181,6 +181,7 @@ class PhoenixEngine: SocketEngine {
             }
         if case .refused(let wait) = decision {
             loop.counters[Int(transport.rawValue)].failed(now: now)
+            noteRateLimit()
             return reply(incoming, .rateLimited(retryAfter: wait.roundedUpSeconds))
         }
         do throws(Problem) {
@@ -235,6 +236,7 @@ class PhoenixEngine: SocketEngine {
         guard sequence != nil || messageID != nil else {
             return reply(incoming, .invalidMessage("give msg_id or sequence"))
         }
+        if gateway.observers.isUsed { traceAcknowledgement(sequence, messageID) }
         handle.session.withLock { session in
             if let sequence { session.acknowledge(through: sequence, on: id, wakes: &loop.context.wakes) }
             if let messageID { session.acknowledge(id: messageID, on: id, wakes: &loop.context.wakes) }

@@ -61,7 +61,9 @@ class SocketEngine: ConnectionEngine {
         guard verdict == .open else { return }
         announceClose(code, reason: reason, reconnect: reconnect)
         writeClose(code, reason)
-        detach(leaving: false, isLost: true)
+        if code != .goingAway, code != .serviceRestart { tellError(code.rawValue, reason) }
+        loop.closes.count(transport, .gateway, code.rawValue)
+        detach(leaving: false, isLost: true, closing: code.rawValue)
         verdict = .awaitingPeer(deadline: loop.now + gateway.settings.closeTimeout)
     }
 
@@ -138,6 +140,7 @@ class SocketEngine: ConnectionEngine {
                 guard admitsControlFrame() else { return }
                 livenessProbe?.answered(payload, now: loop.now)
             case .close(let code):
+                loop.closes.count(transport, .client, code?.rawValue ?? Closes.unnamed)
                 detach(leaving: false)
                 writeClose(code ?? .normal, "")
                 verdict = .finished
@@ -254,6 +257,8 @@ class SocketEngine: ConnectionEngine {
         close(.policyViolation, reason, reconnect: .now)
         return loop.now
     }
+
+    override func dismiss(_ reason: String) { close(.goingAway, reason, reconnect: .now) }
 
     override func goAway() {
         close(

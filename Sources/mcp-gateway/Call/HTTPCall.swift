@@ -54,43 +54,11 @@ enum HTTPCall {
         _ body: [UInt8], to address: HTTPAddress, authorities: String?, fields: [(String, String)], timeout: Int,
         progress: (String) -> Void
     ) async throws -> [UInt8] {
-        let (parts, continuation) = AsyncThrowingStream<HTTPClientResponsePart, any Error>.makeStream()
-        let group = MultiThreadedEventLoopGroup.singleton
-        let tls = address.isSecure ? try context(authorities) : nil
-        let channel: any Channel
+        let connection = try await Connection(to: address, authorities: authorities, timeout: timeout)
+        defer { connection.close() }
+        connection.send(.POST, address, body, fields)
         do {
-            channel = try await ClientBootstrap(group: group).connectTimeout(.seconds(10)).channelInitializer {
-                channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let pipeline = channel.pipeline.syncOperations
-                    if let tls {
-                        // An address has no name to be asked for (RFC 6066 §3).
-                        let isAddress = (try? SocketAddress(ipAddress: address.host, port: 0)) != nil
-                        try pipeline.addHandler(
-                            NIOSSLClientHandler(context: tls, serverHostname: isAddress ? nil : address.host))
-                    }
-                    try pipeline.addHTTPClientHandlers()
-                    try pipeline.addHandler(AnswerReader(continuation))
-                }
-            }.connect(host: address.host, port: address.port).get()
-        } catch {
-            throw CommandFailure("no gateway at \(address.authority): \(error)", code: 3)
-        }
-        let late = channel.eventLoop.scheduleTask(in: .seconds(Int64(timeout))) {
-            continuation.finish(throwing: CommandFailure("no answer within \(timeout) s", code: 1))
-        }
-        defer {
-            late.cancel()
-            channel.close(promise: nil)
-        }
-        var head = HTTPRequestHead(version: .http1_1, method: .POST, uri: address.path)
-        head.headers = ["host": address.authority, "content-length": "\(body.count)", "connection": "close"]
-        for (name, value) in fields { head.headers.replaceOrAdd(name: name, value: value) }
-        channel.write(HTTPClientRequestPart.head(head), promise: nil)
-        channel.write(HTTPClientRequestPart.body(.byteBuffer(ByteBuffer(bytes: body))), promise: nil)
-        channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
-        do {
-            return try await read(parts, progress)
+            return try await read(connection.parts, progress)
         } catch let failure as CommandFailure {
             throw failure
         } catch {
@@ -98,7 +66,7 @@ enum HTTPCall {
         }
     }
 
-    private static func context(_ authorities: String?) throws -> NIOSSLContext {
+    fileprivate static func context(_ authorities: String?) throws -> NIOSSLContext {
         var configuration = TLSConfiguration.makeClientConfiguration()
         guard let authorities else { return try NIOSSLContext(configuration: configuration) }
         configuration.trustRoots = .file(authorities)
@@ -175,7 +143,7 @@ enum HTTPCall {
     }
 
     /// Hands on what comes.
-    private final class AnswerReader: ChannelInboundHandler, Sendable {
+    fileprivate final class AnswerReader: ChannelInboundHandler, Sendable {
         typealias InboundIn = HTTPClientResponsePart
 
         private let continuation: AsyncThrowingStream<HTTPClientResponsePart, any Error>.Continuation
@@ -197,6 +165,131 @@ enum HTTPCall {
         func errorCaught(context: ChannelHandlerContext, error: any Error) {
             continuation.finish(throwing: error)
             context.close(promise: nil)
+        }
+    }
+}
+
+extension HTTPCall {
+    /// A connection that carries one request.
+    struct Connection {
+        let parts: AsyncThrowingStream<HTTPClientResponsePart, any Error>
+        private let channel: any Channel
+        private let late: Scheduled<Void>?
+
+        /// - Parameter timeout: seconds that the answer may take; 0 is any number.
+        init(to address: HTTPAddress, authorities: String?, timeout: Int) async throws {
+            let (parts, continuation) = AsyncThrowingStream<HTTPClientResponsePart, any Error>.makeStream()
+            let group = MultiThreadedEventLoopGroup.singleton
+            let tls = address.isSecure ? try HTTPCall.context(authorities) : nil
+            do {
+                channel = try await ClientBootstrap(group: group).connectTimeout(.seconds(10)).channelInitializer {
+                    channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        let pipeline = channel.pipeline.syncOperations
+                        if let tls {
+                            // An address has no name to be asked for (RFC 6066 §3).
+                            let isAddress = (try? SocketAddress(ipAddress: address.host, port: 0)) != nil
+                            try pipeline.addHandler(
+                                NIOSSLClientHandler(context: tls, serverHostname: isAddress ? nil : address.host))
+                        }
+                        try pipeline.addHTTPClientHandlers()
+                        try pipeline.addHandler(HTTPCall.AnswerReader(continuation))
+                    }
+                }.connect(host: address.host, port: address.port).get()
+            } catch {
+                throw CommandFailure("no gateway at \(address.authority): \(error)", code: 3)
+            }
+            late =
+                timeout == 0
+                ? nil
+                : channel.eventLoop.scheduleTask(in: .seconds(Int64(timeout))) {
+                    continuation.finish(throwing: CommandFailure("no answer within \(timeout) s", code: 1))
+                }
+            self.parts = parts
+        }
+
+        func send(_ method: HTTPMethod, _ address: HTTPAddress, _ body: [UInt8]?, _ fields: [(String, String)]) {
+            var head = HTTPRequestHead(version: .http1_1, method: method, uri: address.path)
+            head.headers = ["host": address.authority, "connection": "close"]
+            if let body { head.headers.add(name: "content-length", value: "\(body.count)") }
+            for (name, value) in fields { head.headers.replaceOrAdd(name: name, value: value) }
+            channel.write(HTTPClientRequestPart.head(head), promise: nil)
+            if let body {
+                channel.write(HTTPClientRequestPart.body(.byteBuffer(ByteBuffer(bytes: body))), promise: nil)
+            }
+            channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
+        }
+
+        func close() {
+            late?.cancel()
+            channel.close(promise: nil)
+        }
+    }
+
+    /// One request and its whole answer.
+    static func request(
+        _ method: HTTPMethod, _ body: [UInt8]?, to address: HTTPAddress, authorities: String?,
+        fields: [(String, String)], timeout: Int
+    ) async throws -> (status: Int, body: [UInt8]) {
+        let connection = try await Connection(to: address, authorities: authorities, timeout: timeout)
+        defer { connection.close() }
+        connection.send(method, address, method == .GET ? nil : body ?? [], fields)
+        return try await reporting(address) {
+            var status = 0
+            var bytes: [UInt8] = []
+            for try await part in connection.parts {
+                switch part {
+                case .head(let head): status = Int(head.status.code)
+                case .body(let part): bytes.append(contentsOf: part.readableBytesView)
+                case .end: break
+                }
+            }
+            return (status, bytes)
+        }
+    }
+
+    /// Reads an event stream until it ends or `event` says so.
+    /// - Parameter refused: told the status and the body of an answer that is no event stream.
+    static func follow(
+        _ address: HTTPAddress, authorities: String?, fields: [(String, String)],
+        refused: (Int, [UInt8]) throws -> Void, event: (String, [UInt8]) throws -> Bool
+    ) async throws {
+        let connection = try await Connection(to: address, authorities: authorities, timeout: 0)
+        defer { connection.close() }
+        connection.send(.GET, address, nil, fields)
+        try await reporting(address) {
+            var status = 0
+            var events: EventStreamParser?
+            var bytes: [UInt8] = []
+            for try await part in connection.parts {
+                switch part {
+                case .head(let head):
+                    status = Int(head.status.code)
+                    if status == 200 { events = EventStreamParser() }
+                case .body(let part):
+                    guard events != nil else {
+                        bytes.append(contentsOf: part.readableBytesView)
+                        continue
+                    }
+                    for one in events?.append(part.readableBytesView) ?? [] where !one.data.isEmpty {
+                        guard try event(one.event, Array(one.data.utf8)) else { return }
+                    }
+                case .end: break
+                }
+            }
+            if events == nil { try refused(status, bytes) }
+        }
+    }
+
+    private static func reporting<Value>(
+        _ address: HTTPAddress, _ body: () async throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await body()
+        } catch let failure as CommandFailure {
+            throw failure
+        } catch {
+            throw CommandFailure("\(address.authority): \(error)", code: 3)
         }
     }
 }

@@ -1,0 +1,102 @@
+import GatewayServer
+import HTTPTypes
+import Hummingbird
+
+/// Who may see what administrators see (contract §7, §12): whoever brings the admin token, in a header or in the cookie
+/// that the link of the start sets.
+public struct AdminAccess: Sendable {
+    private let token: String?
+    /// Whether the dashboard's figures, which name no client, are for everybody who reaches the port.
+    let isOpen: Bool
+
+    /// - Parameters:
+    ///   - token: the admin token; `nil` closes everything that needs it.
+    ///   - isOpen: whether the dashboard's figures are for everybody.
+    public init(token: String?, isOpen: Bool) {
+        self.token = token
+        self.isOpen = isOpen
+    }
+
+    /// What a request may do.
+    enum Verdict: Equatable {
+        /// It brought the token itself.
+        case token
+        /// It brought the cookie, which a browser adds by itself.
+        case cookie
+        case missing
+        /// Nobody may: there is no token.
+        case closed
+    }
+
+    func verdict(authorization: String?, cookies: [String], host: String?) -> Verdict {
+        guard let token else { return .closed }
+        if let authorization, Self.isSame(authorization, "Bearer " + token) { return .token }
+        let name = cookieName(host: host) + "="
+        for line in cookies {
+            for part in line.split(separator: ";") {
+                let cookie = part.drop { $0 == " " }
+                if cookie.hasPrefix(name), Self.isSame(String(cookie.dropFirst(name.count)), token) { return .cookie }
+            }
+        }
+        return .missing
+    }
+
+    func isToken(_ text: String) -> Bool { token.map { Self.isSame(text, $0) } ?? false }
+
+    /// Browsers do not tell the ports of one host apart where cookies are concerned: the name does.
+    func cookieName(host: String?) -> String {
+        let port = host?.split(separator: ":").last.flatMap { Int($0) }
+        return "mcp_gateway_admin" + (port.map { "_\($0)" } ?? "")
+    }
+
+    /// Takes as long for every wrong text of a length.
+    private static func isSame(_ a: String, _ b: String) -> Bool {
+        guard a.utf8.count == b.utf8.count else { return false }
+        return zip(a.utf8, b.utf8).reduce(0) { $0 | $1.0 ^ $1.1 } == 0
+    }
+}
+
+extension AdminAccess {
+    /// The answer to a request that may not have what it asks for; `nil` if it may.
+    func refusal(of request: Request) -> Response? {
+        let verdict = verdict(
+            authorization: request.headers[.authorization], cookies: request.headers[values: .cookie],
+            host: request.head.authority)
+        switch verdict {
+        case .token: return nil
+        // A page of another port of this host sends the cookie along; it cannot send this header.
+        case .cookie where request.method == .get || request.headers[Self.intent] != nil: return nil
+        case .cookie:
+            return Problems.response(.forbidden, "forbidden", "with the cookie, send the header X-Gateway-Admin: 1 too")
+        case .closed:
+            return Problems.response(
+                .forbidden, "forbidden", "admin paths need security.admin_token (MCP_ADMIN_TOKEN) to be set")
+        case .missing:
+            var response = Problems.response(
+                .unauthorized, "authentication_failed", "the admin token is missing or wrong")
+            response.headers[.wwwAuthenticate] = "Bearer"
+            return response
+        }
+    }
+
+    private static let intent: HTTPField.Name = {
+        guard let name = HTTPField.Name("X-Gateway-Admin") else { preconditionFailure("Not a field name") }
+        return name
+    }()
+}
+
+/// What administrators see that others know.
+public struct AdminSources: Sendable {
+    /// The MCP servers behind the gateway, as JSON text.
+    public var upstreams: @Sendable () async -> [UInt8]
+    /// The last calls of MCP clients, as JSON text.
+    public var calls: @Sendable () -> [UInt8]
+
+    public init(
+        upstreams: @escaping @Sendable () async -> [UInt8] = { Array(#"{"upstreams":[]}"#.utf8) },
+        calls: @escaping @Sendable () -> [UInt8] = { Array(#"{"calls":[]}"#.utf8) }
+    ) {
+        self.upstreams = upstreams
+        self.calls = calls
+    }
+}

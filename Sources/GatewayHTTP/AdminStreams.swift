@@ -1,0 +1,161 @@
+public import GatewayServer
+public import NIOCore
+import NIOHTTP1
+
+/// What is live: the dashboard's figures, and the events of a client that is traced. Server-sent events, answered on the
+/// connection's own event loop.
+public struct AdminStreams: EndpointProvider {
+    static let dashboardPath = "/metrics/dashboard/stream"
+    private static let tracePrefix = "/mcp/admin/trace/"
+    private static let traceSuffix = "/stream"
+
+    private let access: AdminAccess
+    private let feed: SnapshotFeed
+
+    public init(access: AdminAccess, feed: SnapshotFeed) {
+        self.access = access
+        self.feed = feed
+    }
+
+    public func serves(path: String, on service: GatewaySettings.Service) -> Bool {
+        service == .http && (path == Self.dashboardPath || Self.tracedClient(path) != nil)
+    }
+
+    /// The client that a path names, as it stands there.
+    static func tracedClient(_ path: String) -> String? {
+        guard path.hasPrefix(tracePrefix), path.hasSuffix(traceSuffix),
+            path.utf8.count > tracePrefix.utf8.count + traceSuffix.utf8.count
+        else { return nil }
+        let name = path.dropFirst(tracePrefix.count).dropLast(traceSuffix.count)
+        return name.contains("/") ? nil : String(name)
+    }
+
+    public func subprotocol(path: String, on service: GatewaySettings.Service) -> String? { nil }
+
+    public func makeEndpoint(on eventLoop: any EventLoop, index: Int, gateway: Gateway) -> any LoopEndpoint {
+        AdminStreamEndpoint(eventLoop, gateway, access, feed)
+    }
+}
+
+/// The streams of one event loop.
+private final class AdminStreamEndpoint: LoopEndpoint {
+    private let eventLoop: any EventLoop
+    private unowned let gateway: Gateway
+    private let access: AdminAccess
+    private let feed: SnapshotFeed
+    private var viewers: [ObjectIdentifier: Viewer] = [:]
+    private var ticker: RepeatedTask?
+
+    let maxUnsentBytes = 0
+
+    /// How long a stream may be silent.
+    private static let keepalive = TimeAmount.seconds(15)
+    /// A viewer that has not taken so much is not shown more.
+    private static let maxWaitingBytes = 1 << 20
+
+    init(_ eventLoop: any EventLoop, _ gateway: Gateway, _ access: AdminAccess, _ feed: SnapshotFeed) {
+        self.eventLoop = eventLoop
+        self.gateway = gateway
+        self.access = access
+        self.feed = feed
+        let endpoint = NIOLoopBound(self, eventLoop: eventLoop)
+        ticker = eventLoop.scheduleRepeatedTask(initialDelay: Self.keepalive, delay: Self.keepalive) { _ in
+            for viewer in endpoint.value.viewers.values { viewer.exchange.write(ByteBuffer(string: ":\n\n")) }
+        }
+    }
+
+    /// One stream.
+    private final class Viewer: ExchangeOwner {
+        let exchange: Exchange
+        let leave: (Viewer) -> Void
+        var end: () -> Void = {}
+
+        init(_ exchange: Exchange, leave: @escaping (Viewer) -> Void) {
+            self.exchange = exchange
+            self.leave = leave
+        }
+
+        func exchangeClosed(_ exchange: Exchange) { leave(self) }
+
+        /// - Parameter mayMiss: whether what does not fit can be left out, rather than ending the stream.
+        func show(_ event: ByteBuffer, mayMiss: Bool) {
+            if exchange.unsentBytes < AdminStreamEndpoint.maxWaitingBytes { return exchange.write(event) }
+            if !mayMiss { exchange.abort() }
+        }
+    }
+
+    func handle(_ request: EndpointRequest, _ exchange: Exchange) {
+        guard request.head.method == .GET else {
+            return refuse(exchange, .methodNotAllowed, "method_not_allowed", "use GET")
+        }
+        let headers = request.head.headers
+        let verdict = access.verdict(
+            authorization: headers.first(name: "authorization"), cookies: headers["cookie"],
+            host: headers.first(name: "host"))
+        let isAdministrator = verdict == .token || verdict == .cookie
+        guard let client = AdminStreams.tracedClient(request.path) else {
+            guard isAdministrator || access.isOpen else { return refuse(exchange, verdict) }
+            return showFigures(exchange, isAdministrator: isAdministrator)
+        }
+        guard isAdministrator else { return refuse(exchange, verdict) }
+        showTrace(client, exchange)
+    }
+
+    private func refuse(_ exchange: Exchange, _ verdict: AdminAccess.Verdict) {
+        verdict == .closed
+            ? refuse(
+                exchange, .forbidden, "forbidden", "admin paths need security.admin_token (MCP_ADMIN_TOKEN) to be set")
+            : refuse(exchange, .unauthorized, "authentication_failed", "the admin token is missing or wrong")
+    }
+
+    private func refuse(_ exchange: Exchange, _ status: HTTPResponseStatus, _ error: String, _ reason: String) {
+        exchange.respond(.json(status, Problems.json(error, reason)))
+    }
+
+    private func begin(_ exchange: Exchange) -> NIOLoopBound<Viewer> {
+        let viewer = Viewer(exchange) { [weak self] viewer in
+            self?.viewers[ObjectIdentifier(viewer)] = nil
+            viewer.end()
+        }
+        viewers[ObjectIdentifier(viewer)] = viewer
+        exchange.owner = viewer
+        exchange.beginStream([
+            "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache, no-transform",
+            "x-accel-buffering": "no",
+        ])
+        return NIOLoopBound(viewer, eventLoop: eventLoop)
+    }
+
+    private func showFigures(_ exchange: Exchange, isAdministrator: Bool) {
+        let viewer = begin(exchange)
+        let number = feed.enter(isAdministrator: isAdministrator) { [eventLoop] event in
+            eventLoop.execute { viewer.value.show(event, mayMiss: true) }
+        }
+        viewer.value.end = { [feed] in feed.leave(number) }
+    }
+
+    private func showTrace(_ client: String, _ exchange: Exchange) {
+        if let problem = gateway.beginTrace(pathPart: client) {
+            return refuse(exchange, .badRequest, "bad_request", problem.reason)
+        }
+        let viewer = begin(exchange)
+        let end = gateway.readTrace(pathPart: client) { [eventLoop] number, json in
+            var event = ByteBuffer(string: "id: \(number)\nevent: trace\ndata: ")
+            event.writeBytes(json)
+            event.writeString("\n\n")
+            let whole = event
+            eventLoop.execute { viewer.value.show(whole, mayMiss: false) }
+        }
+        viewer.value.end = end ?? {}
+    }
+
+    func open(_ pipe: MessagePipe, _ request: MessagePipeRequest) { pipe.close(1008, "no WebSocket at this path") }
+
+    func drain() { for viewer in Array(viewers.values) { viewer.exchange.end() } }
+
+    func stop() {
+        ticker?.cancel()
+        for viewer in Array(viewers.values) { viewer.end() }
+        viewers = [:]
+    }
+}

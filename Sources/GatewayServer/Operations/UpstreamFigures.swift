@@ -1,0 +1,31 @@
+public import GatewayCore
+
+/// What is known of one address behind the gateway: a replica of an MCP server, a program, a webhook.
+public struct UpstreamFigures: Sendable {
+    /// What it is for.
+    public enum Kind: String, Sendable { case mcp, webhook }
+
+    public var kind: Kind
+    /// The server that it belongs to, or the webhook's URL.
+    public var server: String
+    /// The address; `nil` for what runs within the gateway or as its child.
+    public var address: String?
+    /// What is wrong with it; `nil` if nothing is known to be.
+    public var problem: String?
+    /// Its circuit breaker; `nil` if it has none.
+    public var breaker: CircuitBreaker.State?
+    /// Its pool; `nil` if it has none.
+    public var pool: PoolHealth?
+    /// Its weight, points and keys on the ring of its server; `nil` if there is no ring.
+    public var share: RingDistribution.Share?
+    public var calls = 0
+    public var failures = 0
+    /// How long its answers took.
+    public var latencies = LatencyHistogram()
+
+    public init(_ kind: Kind, server: String, address: String? = nil) {
+        self.kind = kind
+        self.server = server
+        self.address = address
+    }
+}
