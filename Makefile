@@ -3,7 +3,7 @@
 SWIFT_RELEASE = swift build -c release --static-swift-stdlib --product mcp-gateway
 GATEWAY = .build/release/mcp-gateway
 
-.PHONY: run build test unit clients lint soak fuzz bench bench-compression bench-reconnect bench-slow-readers bench-micro bench-webhook connections durable clean packages help
+.PHONY: run build test unit clients lint soak fuzz bench bench-compression bench-reconnect bench-slow-readers bench-micro bench-webhook connections bench-operations durable clean packages help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 20
@@ -77,6 +77,10 @@ bench-webhook: build ## one webhook hangs: what other routes notice
 connections: build ## 19,000 connections on one process
 	@Scripts/packages bench
 	Benchmarks/connections-19000
+
+bench-operations: build ## what operators ask of 19,000 connections, and a scrape
+	@Scripts/packages bench
+	Benchmarks/operations-19000
 
 bench-slow-readers: build ## one in a hundred clients stops reading: what do the others notice
 	@Scripts/packages bench

@@ -80,7 +80,15 @@ private final class AdminStreamEndpoint: LoopEndpoint {
         /// - Parameter mayMiss: whether what does not fit can be left out, rather than ending the stream.
         func show(_ event: ByteBuffer, mayMiss: Bool) {
             if exchange.unsentBytes < AdminStreamEndpoint.maxWaitingBytes { return exchange.write(event) }
-            if !mayMiss { exchange.abort() }
+            guard !mayMiss else { return }
+            exchange.abort()
+            leave(self)
+        }
+
+        /// The gateway has nothing more to show.
+        func finish() {
+            exchange.end()
+            leave(self)
         }
     }
 
@@ -151,7 +159,7 @@ private final class AdminStreamEndpoint: LoopEndpoint {
 
     func open(_ pipe: MessagePipe, _ request: MessagePipeRequest) { pipe.close(1008, "no WebSocket at this path") }
 
-    func drain() { for viewer in Array(viewers.values) { viewer.exchange.end() } }
+    func drain() { for viewer in Array(viewers.values) { viewer.finish() } }
 
     func stop() {
         ticker?.cancel()

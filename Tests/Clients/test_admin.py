@@ -5,6 +5,7 @@ import stat
 import threading
 
 import admin
+import gateway as gateways
 import phoenix
 import pytest
 import sse
@@ -14,7 +15,6 @@ from wait import until
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
-    import gateway as gateways
     with gateways.Gateway(tmp_path_factory.mktemp("admin"), admin.CONFIG) as one:
         yield one
 
@@ -263,9 +263,9 @@ def test_a_token_is_made_where_none_is_set(start_gateway):
     # The command finds it where the gateway keeps it.
     assert admin.command(own, "pool", "--config", "gateway-under-test.yaml", token=None).returncode == 0
     own.stop()
-    again = own.start()
-    assert file.read_text().strip() == token
-    assert API(again.http).get("/mcp/admin/pool", Authorization=f"Bearer {token}").status == 200
+    with gateways.Gateway(own.directory, {"storage": {"engine": "sqlite", "path": "data/gateway.db"}}) as again:
+        assert file.read_text().strip() == token
+        assert API(again.http).get("/mcp/admin/pool", Authorization=f"Bearer {token}").status == 200
 
 
 def test_the_admin_api_does_not_hold_up_messages(own, ask, client):

@@ -75,7 +75,7 @@ function spark(name, value) {
   svg.setAttribute("viewBox", "0 0 120 40");
   const most = Math.max(...history, name === "errors" ? 4 : name === "latency" ? 0.1 : 1);
   const points = history.map((one, index) => {
-    const x = HISTORY - history.length + index + (history.length === HISTORY ? index / (HISTORY - 1) : 1);
+    const x = history.length > 1 ? index / (history.length - 1) * 120 : 0;
     return `${x.toFixed(2)},${(37 - one / most * 32).toFixed(2)}`;
   });
   const first = points[0].split(",")[0];
@@ -200,8 +200,8 @@ function show(snapshot) {
   ]);
   showUpstreams(snapshot);
 
-  clearTimeout(waiting);
-  if (!administrator) waiting = setTimeout(() => setAdministrator(false), 400);
+  // Whoever may see clients is shown them with each snapshot.
+  if (!administrator) waiting ??= setTimeout(() => setAdministrator(false), 400);
 }
 
 function showUpstreams({ upstreams, pool, ring }) {
@@ -242,6 +242,7 @@ function setAdministrator(is) {
 
 function showClients({ slowest, errors }) {
   clearTimeout(waiting);
+  waiting = undefined;
   if (!administrator) setAdministrator(true);
   $("slowest-empty").hidden = slowest.length > 0;
   rows($("slowest"), slowest.map((one, index) => ({ key: `${one.client_id} ${one.address} ${index}`, cells: [
