@@ -1,3 +1,4 @@
+import GatewayCore
 public import GatewayServer
 public import NIOCore
 import NIOHTTP1
@@ -159,7 +160,14 @@ private final class AdminStreamEndpoint: LoopEndpoint {
 
     func open(_ pipe: MessagePipe, _ request: MessagePipeRequest) { pipe.close(1008, "no WebSocket at this path") }
 
-    func drain() { for viewer in Array(viewers.values) { viewer.finish() } }
+    /// Whoever looks sees the drain, to its end.
+    func drain() -> [(Instant.Span) -> Void] { [] }
+
+    let openRequests = 0
+
+    func remainingStreams() -> [(Instant.Span) -> Void] {
+        viewers.values.map { viewer in { [weak viewer] _ in viewer?.finish() } }
+    }
 
     func stop() {
         ticker?.cancel()

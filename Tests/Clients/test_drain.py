@@ -152,5 +152,5 @@ def test_the_drain_command_ends_the_gateway_and_shows_progress(start_gateway, ne
 def test_admin_paths_are_closed_without_a_token(start_gateway):
     gateway = start_gateway()
     for path in ("/mcp/admin/drain", "/mcp/admin/reload"):
-        assert gateway.api.post(path, {}).status == 403
+        assert gateway.api.post(path, {}).status == 401
         assert gateway.api.get(path).status == 405
