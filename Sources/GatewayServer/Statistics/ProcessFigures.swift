@@ -47,6 +47,11 @@ struct ProcessFigures {
     }
 
     private static func descriptors() -> Int? {
+        #if os(Linux)
+            // Since Linux 6.2 the directory's size is their number; counting 19,000 entries takes milliseconds.
+            var status = stat()
+            if stat("/proc/self/fd", &status) == 0, status.st_size > 0 { return Int(status.st_size) }
+        #endif
         guard let directory = opendir("/proc/self/fd") else { return nil }
         defer { closedir(directory) }
         var count = 0
