@@ -221,6 +221,24 @@ extension RPCMessage {
         }
     }
 
+    /// The text of an error.
+    public func errorMessage(_ bytes: UnsafeRawBufferPointer) -> String? {
+        guard let error else { return nil }
+        let inner = UnsafeRawBufferPointer(rebasing: bytes[error.offset..<error.end])
+        var scanner = JSONScanner(inner, maxDepth: 512)
+        func find(_ scanner: inout JSONScanner) throws(JSONError) -> String? {
+            guard try scanner.beginObject() else { return nil }
+            repeat {
+                let key = try scanner.key()
+                let value = try scanner.value()
+                if Self.text(key, inner) == "message" { return Self.text(value, inner) }
+            } while try scanner.nextMember()
+            return nil
+        }
+        // The message has been checked: nothing in it can be wrong any more.
+        return try? find(&scanner)
+    }
+
     /// The code of an error.
     public func errorCode(_ bytes: UnsafeRawBufferPointer) -> Int? {
         guard let error else { return nil }

@@ -49,11 +49,11 @@ struct Serve: AsyncParsableCommand {
         let mcpSettings = try MCPSettings(configuration, environment: environment)
         let sockets = try InheritedSockets.take(environment: environment)
         let webhooks = Webhooks(WebhookSettings(configuration))
-        var settings = GatewaySettings(configuration, webhooks: webhooks)
-        settings.inheritedSockets = sockets
-        let gateway = Gateway(settings: settings, store: configuration.storage.makeStore(), logger: logger)
         let mcp = MCPDirectory(
             settings: mcpSettings, logger: Logger(label: "mcp"))
+        var settings = GatewaySettings(configuration, webhooks: webhooks, mcp: mcp)
+        settings.inheritedSockets = sockets
+        let gateway = Gateway(settings: settings, store: configuration.storage.makeStore(), logger: logger)
         gateway.addStatistics("webhooks") { webhooks.writeStatistics(to: &$0) }
         gateway.addUpstreams { await mcp.figures() }
         gateway.addUpstreams { webhooks.figures }

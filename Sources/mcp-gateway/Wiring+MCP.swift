@@ -35,6 +35,10 @@ extension MCPSettings {
                     name: virtual.name, servers: virtual.servers, allow: virtual.allow.map { NamePattern($0) },
                     deny: virtual.deny.map { NamePattern($0) }, rename: virtual.rename))
         }
+        for case .tool(_, let server, _) in configuration.routes.map(\.handler)
+        where !servers.contains(where: { $0.name == server }) {
+            throw CommandFailure("routes: there is no MCP server \(server)", code: 2)
+        }
         maxTasks = mcp.maxTasks
         maxSubscriptions = mcp.maxSubscriptions
         inputTimeout = Instant.Span(mcp.inputTimeout)

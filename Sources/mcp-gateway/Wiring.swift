@@ -1,5 +1,6 @@
 import GatewayConfiguration
 import GatewayCore
+import GatewayMCP
 import GatewayServer
 import GatewayStore
 import GatewayStoreSQLite
@@ -8,7 +9,7 @@ import WebSocketProtocol
 
 /// From what the operator wrote to what the server is told. No logic: names on the left, names on the right.
 extension GatewaySettings {
-    init(_ configuration: GatewayConfiguration, webhooks: Webhooks) {
+    init(_ configuration: GatewayConfiguration, webhooks: Webhooks, mcp: MCPDirectory) {
         self.init()
         let transports = configuration.transports
         hosts = configuration.listen.hosts
@@ -97,7 +98,7 @@ extension GatewaySettings {
         maxConnectionsPerAddress = configuration.security.maxConnectionsPerIP
         allowedOrigins = configuration.cors.origins
         maxJSONDepth = configuration.json.maxDepth
-        routes = configuration.routes.map { GatewayServer.Route($0, webhooks) }
+        routes = configuration.routes.map { GatewayServer.Route($0, webhooks, mcp) }
         hooks = webhooks.hooks
         damping.minimumDwell = Instant.Span(configuration.routing.minimumDwell)
         damping.maximumDwell = Instant.Span(configuration.routing.maximumDwell)
@@ -205,7 +206,7 @@ extension WebhookSettings {
 }
 
 extension GatewayServer.Route {
-    init(_ route: ConfiguredRoute, _ webhooks: Webhooks) {
+    init(_ route: ConfiguredRoute, _ webhooks: Webhooks, _ mcp: MCPDirectory) {
         let pattern =
             switch route.type {
             case .exact(let type): type
@@ -219,6 +220,11 @@ extension GatewayServer.Route {
         case .webhook(let url, let timeout):
             self.init(
                 pattern: pattern, handler: .handler(webhooks.handler(url, timeout: timeout.map { Instant.Span($0) })))
+        case .tool(let tool, let server, let timeout):
+            self.init(
+                pattern: pattern,
+                handler: .handler(
+                    mcp.handler(tool: tool, server: server, timeout: timeout.map { Instant.Span($0) })))
         }
     }
 }

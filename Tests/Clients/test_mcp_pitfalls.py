@@ -341,3 +341,29 @@ def test_payloads_stay_byte_for_byte(front):
     with connection:
         got = json.loads(response.read())["result"]["content"][0]["text"]
     assert re.sub(r'"id":\d+', '"id":1', got) == sent
+
+
+def test_a_server_that_wants_to_be_asked_later(start_gateway):
+    """2025-11-25: a server may end the stream of a call that is not done, and say when it wants to be asked again."""
+    asked = []
+
+    def event(id, data=""):
+        return f"id: {id}\nretry: 20\ndata: {data}\n\n".encode()
+
+    def answer(message, request):
+        asked.append((None, message["id"]))
+        request.reply(200, event("e-0"), Content_Type="text/event-stream")
+
+    def on_get(request):
+        asked.append((request.headers["Last-Event-ID"], time.monotonic()))
+        done = {"jsonrpc": "2.0", "id": asked[0][1], "result": {"content": [{"type": "text", "text": "late"}]}}
+        polls = len(asked) - 1
+        request.reply(200, event(f"e-{polls}", json.dumps(done) if polls == 3 else ""), Content_Type="text/event-stream")
+
+    with Upstream(answer) as upstream:
+        upstream.on_get = on_get
+        gateway = start_gateway({"mcpServers": {"up": {"url": upstream.url}}, "mcp": {"demo": False}})
+        assert text(Client(gateway.http).call("tool").json) == "late"
+        assert [last for last, _ in asked] == [None, "e-0", "e-1", "e-2"]
+        assert all(later - sooner >= 0.02 for (_, sooner), (_, later) in zip(asked[1:], asked[2:]))
+        assert len(upstream.calls()) == 1

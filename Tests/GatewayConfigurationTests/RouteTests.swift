@@ -13,6 +13,8 @@ import Testing
                   topic: rest
               - { type: order, handler: { webhook: "http://127.0.0.1:9000/orders", timeout: 2s } }
               - { type: quote, handler: { webhook: "https://example.com/quotes" } }
+              - { type: ask, handler: { mcp: { server: time, tool: get_current_time }, timeout: 5s } }
+              - { type: add, handler: { mcp: { tool: "a b", server: demo } } }
             """
         #expect(
             try load(yaml).configuration.routes == [
@@ -21,6 +23,9 @@ import Testing
                 Route(type: .any, handler: .topic("rest")),
                 Route(type: .exact("order"), handler: .webhook("http://127.0.0.1:9000/orders", timeout: .seconds(2))),
                 Route(type: .exact("quote"), handler: .webhook("https://example.com/quotes", timeout: nil)),
+                Route(
+                    type: .exact("ask"), handler: .tool("get_current_time", server: "time", timeout: .seconds(5))),
+                Route(type: .exact("add"), handler: .tool("a b", server: "demo", timeout: nil)),
             ])
         #expect(try load("routes: []").configuration.routes == [])
     }
@@ -31,7 +36,7 @@ import Testing
         ("routes:\n  - echo", "2: routes[1]: expected {type: …, handler: …}, found `echo`"),
         (
             "routes:\n  - {type: a, handler: echo}\n  - {type: a}",
-            "3: routes[2]: `handler` is missing, expected echo, events, {topic: \"room:lobby\"} or {webhook: \"http://…\"}"
+            "3: routes[2]: `handler` is missing, expected echo, events, {topic: \"room:lobby\"}, {webhook: \"http://…\"} or {mcp: {server: …, tool: …}}"
         ),
         (
             "routes:\n  - handler: echo",
@@ -39,7 +44,7 @@ import Testing
         ),
         (
             "routes:\n  - type: a\n    handler: ehco",
-            "3: routes[1].handler: expected echo, events, {topic: \"room:lobby\"} or {webhook: \"http://…\"}, found `ehco`"
+            "3: routes[1].handler: expected echo, events, {topic: \"room:lobby\"}, {webhook: \"http://…\"} or {mcp: {server: …, tool: …}}, found `ehco`"
         ),
         ("routes:\n  - type: a\n    hanlder: echo", "3: routes[1]: unknown key hanlder; did you mean handler?"),
         (
@@ -55,8 +60,16 @@ import Testing
             "3: routes[1].handler.timeout: expected a duration from 10ms to 1h, such as 500ms, 30s or 5m (a bare number is milliseconds), found `long`"
         ),
         (
+            "routes:\n  - type: a\n    handler: {mcp: {server: time}}",
+            "3: routes[1].handler.mcp: expected {server: …, tool: …}, found a mapping"
+        ),
+        (
+            "routes:\n  - type: a\n    handler: {mcp: {server: time, tol: x}}",
+            "3: routes[1].handler.mcp: unknown key tol; did you mean tool?"
+        ),
+        (
             "routes:\n  - type: a\n    handler: {}",
-            "3: routes[1].handler: expected echo, events, {topic: \"room:lobby\"} or {webhook: \"http://…\"}, found a mapping"
+            "3: routes[1].handler: expected echo, events, {topic: \"room:lobby\"}, {webhook: \"http://…\"} or {mcp: {server: …, tool: …}}, found a mapping"
         ),
         (
             "routes:\n  - type: a\n    handler: {topic: []}",

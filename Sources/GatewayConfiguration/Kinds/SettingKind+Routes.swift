@@ -23,7 +23,8 @@ extension SettingKind where Value == [Route] {
 /// One entry of the routing table in its written form.
 private enum RouteEntry {
     private static let typeExpectation = "a message type, a prefix such as chat.* or \"*\""
-    private static let handlerExpectation = "echo, events, {topic: \"room:lobby\"} or {webhook: \"http://…\"}"
+    private static let handlerExpectation =
+        "echo, events, {topic: \"room:lobby\"}, {webhook: \"http://…\"} or {mcp: {server: …, tool: …}}"
 
     static func read(_ tree: SourceTree) throws(Mismatch) -> Route {
         guard case .mapping(let fields, _) = tree else { throw .expected("{type: …, handler: …}", found: tree) }
@@ -41,6 +42,9 @@ private enum RouteEntry {
             case .topic(let name): "{\(key("topic")): \(value(name))}"
             case .webhook(let url, let timeout):
                 "{\(key("webhook")): \(value(url))"
+                    + (timeout.map { ", \(key("timeout")): \(value(DurationText.text($0)))" } ?? "") + "}"
+            case .tool(let tool, let server, let timeout):
+                "{\(key("mcp")): {\(key("server")): \(value(server)), \(key("tool")): \(value(tool))}"
                     + (timeout.map { ", \(key("timeout")): \(value(DurationText.text($0)))" } ?? "") + "}"
             }
         return "{\(key("type")): \(value(route.type.text)), \(key("handler")): \(handler)}"
@@ -62,8 +66,8 @@ private enum RouteEntry {
             return .events
         case .mapping(let fields, _):
             do {
-                let isWebhook = fields.contains { $0.key == "webhook" }
-                try rejectUnknown(fields, known: isWebhook ? ["webhook", "timeout"] : ["topic", "webhook"])
+                let asked = ["webhook", "mcp"].first { key in fields.contains { $0.key == key } }
+                try rejectUnknown(fields, known: asked.map { [$0, "timeout"] } ?? ["topic", "webhook", "mcp"])
             } catch {
                 throw Mismatch(message: error.message, within: ".handler\(error.within)", line: error.line)
             }
@@ -71,6 +75,12 @@ private enum RouteEntry {
             if let webhook = value("webhook") {
                 return .webhook(
                     try part(webhook, SettingKind<String>.url),
+                    timeout: try value("timeout").map { entry throws(Mismatch) in try part(entry, timeout) })
+            }
+            if let mcp = value("mcp") {
+                let (server, tool) = try toolName(mcp)
+                return .tool(
+                    tool, server: server,
                     timeout: try value("timeout").map { entry throws(Mismatch) in try part(entry, timeout) })
             }
             guard let topic = value("topic") else { throw mismatch(handlerExpectation, entry) }
@@ -83,6 +93,29 @@ private enum RouteEntry {
         default:
             throw mismatch(handlerExpectation, entry)
         }
+    }
+
+    /// The server and the tool of `mcp`.
+    private static func toolName(_ entry: SourceTree.Entry) throws(Mismatch) -> (server: String, tool: String) {
+        guard case .mapping(let fields, _) = entry.value else {
+            throw Mismatch(
+                message: Mismatch.expected("{server: …, tool: …}", found: entry.value).message, within: ".handler.mcp",
+                line: entry.line)
+        }
+        do {
+            try rejectUnknown(fields, known: ["server", "tool"])
+        } catch { throw Mismatch(message: error.message, within: ".handler.mcp", line: error.line ?? entry.line) }
+        func text(_ key: String) -> String? {
+            guard case .scalar(let scalar)? = fields.first(where: { $0.key == key })?.value, isName(scalar.text)
+            else { return nil }
+            return scalar.text
+        }
+        guard let server = text("server"), let tool = text("tool") else {
+            throw Mismatch(
+                message: Mismatch.expected("{server: …, tool: …}", found: entry.value).message, within: ".handler.mcp",
+                line: entry.line)
+        }
+        return (server, tool)
     }
 
     private static let timeout = SettingKind<Duration>.duration(.milliseconds(10)...(.seconds(3_600)))

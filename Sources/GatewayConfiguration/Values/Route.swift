@@ -20,6 +20,8 @@ public struct Route: Sendable, Equatable {
         case events
         /// To this address, whose answer becomes the reply.
         case webhook(String, timeout: Duration?)
+        /// To a tool of an MCP server, whose result becomes the reply.
+        case tool(String, server: String, timeout: Duration?)
     }
 
     /// Which types the entry applies to.

@@ -16,8 +16,9 @@ import Synchronization
 
 /// MCP at `/mcp`: makes the hub of each event loop, and knows what they have in common.
 public final class MCPDirectory: EndpointProvider {
-    private let settings: MCPSettings
+    let settings: MCPSettings
     private let logger: Logger
+    private let turns = Atomic<Int>(0)
     private let sessionCount = Atomic<Int>(0)
     /// Made when the first program is started: many gateways never start one.
     private let processes = Mutex<ProcessHost?>(nil)
@@ -122,6 +123,12 @@ public final class MCPDirectory: EndpointProvider {
     func hub(ofSession id: String, otherThan index: Int) -> NIOLoopBound<MCPHub>? {
         guard let owner = Int(id.prefix { $0 != "." }) else { return nil }
         return hub(owner, otherThan: index)
+    }
+
+    /// One hub after the other.
+    func anyHub() -> NIOLoopBound<MCPHub>? {
+        let turn = turns.add(1, ordering: .relaxed).newValue
+        return hubs.withLock { hubs in hubs.isEmpty ? nil : hubs[turn % hubs.count] ?? hubs.first?.value }
     }
 
     /// The hub of an event loop, when that is another one.

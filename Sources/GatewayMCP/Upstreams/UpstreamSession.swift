@@ -340,7 +340,12 @@ class UpstreamSession {
                 return
             }
             carrier?.lastActivity = hub.now
-            let copy = ModernRequest.legacyNotification(message, bytes)
+            // What the newer revision reserves is not for clients of the older ones.
+            let isModern = client?.isPrincipal == true
+            let copy =
+                isModern
+                ? Splice().apply(to: bytes, oneLine: message.hasLineBreaks)
+                : ModernRequest.legacyNotification(message, bytes)
             if let stream = (carrier ?? onlyCall)?.reply, message.method == .logMessage {
                 stream.emit(copy)
             } else {

@@ -45,7 +45,7 @@ final class Reloader: Sendable {
                 return current
             }
             let changes = (live: new.changes(since: before).live, restart: new.changes(since: started).restart)
-            gateway.apply(GatewaySettings(new.configuration, webhooks: webhooks))
+            gateway.apply(GatewaySettings(new.configuration, webhooks: webhooks, mcp: mcp))
             LogLevel.shared.set(Logger.Level(new.configuration))
             // Also when its text is the same: variables in it may have changed.
             await mcp.reload(settings.servers)

@@ -12,6 +12,8 @@ class Upstream:
     def __init__(self, answer=lambda message, request: {"content": [{"type": "text", "text": "done"}]}):
         self.requests = []
         self.sessions = 0
+        self.on_get = None
+        """Answers a GET that goes on with a stream."""
         upstream = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -34,7 +36,9 @@ class Upstream:
 
             def do_GET(self):
                 upstream.requests.append((self, None))
-                self.reply(405, Allow="POST, DELETE")
+                if not (upstream.on_get and "Last-Event-ID" in self.headers):
+                    return self.reply(405, Allow="POST, DELETE")
+                upstream.on_get(self)
 
             def do_DELETE(self):
                 upstream.requests.append((self, None))

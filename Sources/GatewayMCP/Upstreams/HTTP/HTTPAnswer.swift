@@ -85,6 +85,9 @@ final class HTTPAnswer: HTTPReceiver {
         return id
     }
 
+    /// How long the server wants to be left alone before it is asked for more, in milliseconds.
+    var retry: Int? { parser?.retry }
+
     func takePlace(_ replica: Int) {
         self.replica = replica
         hasPlace = true

@@ -303,8 +303,12 @@ class HTTPSession: UpstreamSession {
             }
             established()
         case .call(let call): callEnded(call, answer, status, body)
-        case .resumed(let call, _):
-            guard !call.isOver else { return }
+        case .resumed(let call, let previous):
+            guard !call.isOver, !call.isBetweenRounds else { return }
+            // Without a result, but with something new: the server wants to be asked again, until it is done.
+            if status == 200, let id = answer.lastEventID, id != previous {
+                return resume(call, after: id, in: answer.retry ?? Self.pollInterval)
+            }
             failed(call, .internalError("\(server.name) ended the stream without a result"))
         case .listening: listeningEnded(answer, status)
         case .notification, .farewell, .channel, .posted: break
@@ -316,7 +320,7 @@ class HTTPSession: UpstreamSession {
         if !isModern, status == 404, body.readableBytes == 0 || !Self.isMethodNotFound(body) {
             return renew(call, isFirst: answer.generation == generation)
         }
-        if let id = answer.lastEventID, status == 200 { return resume(call, after: id) }
+        if let id = answer.lastEventID, status == 200 { return resume(call, after: id, in: answer.retry) }
         if [502, 503, 504].contains(status) {
             return retry(call, answer, "it answered \(status)", wasSent: true)
         }
@@ -368,10 +372,22 @@ class HTTPSession: UpstreamSession {
         begin(again: true, for: call)
     }
 
-    /// The stream of a call broke; the server may have kept what came behind.
-    private func resume(_ call: Call, after id: String) {
-        send(.get, ByteBuffer(), streamFields(after: id), as: .resumed(call, after: id))
+    /// The stream of a call ended or broke before its result; the server has kept what came behind, or is not done yet.
+    /// - Parameter wait: when the server wants to be asked, in milliseconds.
+    private func resume(_ call: Call, after id: String, in wait: Int? = nil) {
+        guard let wait, wait > 0 else {
+            return send(.get, ByteBuffer(), streamFields(after: id), as: .resumed(call, after: id))
+        }
+        let amount = TimeAmount.milliseconds(Int64(min(wait, 3_600_000)))
+        hub.eventLoop.assumeIsolated().scheduleTask(in: amount) { [weak self, weak call] in
+            guard let self, let call, !call.isOver, phase == .ready else { return }
+            hub.readClock()
+            resume(call, after: id)
+        }
     }
+
+    /// Milliseconds between two questions to a server that does not say how often it wants them.
+    private static let pollInterval = 1000
 
     private func streamFields(after id: String?) -> ByteBuffer {
         var fields = ByteBuffer(string: "accept: text/event-stream\r\n")
