@@ -249,6 +249,17 @@ def test_a_call_is_cancelled_while_its_client_is_asked(start_gateway, upstream):
     assert server.methods().count("tools/call") == 1
 
 
+def test_questions_pass_between_two_of_the_same_era(start_gateway, upstream):
+    server = upstream(modern=True)
+    server.answer = asks({"q": FORM}, state="theirs")
+    gateway = start_gateway({"mcpServers": {"u": {"url": server.url}}, "mcp": {"demo": False}})
+    first = call(gateway, "read", {"a": 1.0}, able()).json["result"]
+    assert first == {"resultType": "input_required", "inputRequests": {"q": FORM}, "requestState": "theirs"}
+    answer = call(gateway, "read", {"a": 1.0}, again(first, {"q": {"action": "decline"}}), id=2).json
+    params = json.loads(text(answer))
+    assert params["requestState"] == "theirs" and params["inputResponses"] == {"q": {"action": "decline"}}
+
+
 # News.
 
 def listen(gateway, *uris, headers=None, **more):

@@ -179,6 +179,9 @@ def test_replicas_share_the_clients_and_only_the_dead_ones_move(start_gateway, u
         for thread in threads:
             thread.join()
     assert not failures, failures[:3]
+    ring = upstreams(gateway)["back"]["ring"]
+    assert ring["total_keys"] == 30 and [one["vnode_count"] for one in ring["nodes"]] == [150] * 3
+    assert [one["key_count"] for one in ring["nodes"]][0] == 0 and 0 < ring["distribution_variance"] < 2
     report = upstreams(gateway)["back"]["replicas"]
     assert [one["circuit_breaker"] for one in report] == ["open", "closed", "closed"]
     assert sum(one["sessions"] for one in report) == 30 and report[0]["sessions"] == 0

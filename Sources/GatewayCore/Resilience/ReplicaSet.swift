@@ -140,6 +140,9 @@ public struct ReplicaSet: Sendable {
 
     // MARK: Figures
 
+    /// How evenly the keys that are placed now are spread.
+    public var distribution: RingDistribution { RingDistribution(of: loads.ring, keys: loads.loads) }
+
     public func report(now: Instant) -> [Report] {
         replicas.indices.map { index in
             Report(

@@ -10,6 +10,8 @@ struct UpstreamReport: Sendable {
     var tools: Int?
     /// The same on all event loops; none for a program.
     var replicas: [ReplicaSet.Report]
+    /// How the clients are spread over them.
+    var ring: RingDistribution?
     /// Of the connections of this event loop, by replica.
     var pools: [PoolHealth]
     var calls: Int
@@ -21,8 +23,8 @@ extension UpstreamServer {
     var report: UpstreamReport {
         UpstreamReport(
             name: name, problem: problem, tools: lists[.tools]?.names.count,
-            replicas: replicas?.report(now: hub.now) ?? [], pools: origins.map(\.health), calls: calls.ended,
-            failures: calls.failed, latencies: calls.latencies)
+            replicas: replicas?.report(now: hub.now) ?? [], ring: replicas?.distribution(),
+            pools: origins.map(\.health), calls: calls.ended, failures: calls.failed, latencies: calls.latencies)
     }
 }
 
@@ -115,6 +117,23 @@ extension MCPDirectory {
         }
     }
 
+    /// As the requirements' `get_distribution` has it.
+    private static func write(_ ring: RingDistribution, to writer: inout JSONWriter) {
+        writer.member("total_keys", ring.totalKeys)
+        writer.member("distribution_variance", ring.variance)
+        writer.key("nodes")
+        writer.array { list in
+            for node in ring.nodes {
+                list.object { item in
+                    item.member("id", node.id)
+                    item.member("weight", node.weight)
+                    item.member("vnode_count", node.virtualNodes)
+                    item.member("key_count", node.keys)
+                }
+            }
+        }
+    }
+
     private static func write(_ server: UpstreamReport, _ all: [UpstreamReport], to writer: inout JSONWriter) {
         let isDegraded =
             all.contains { $0.problem != nil } || server.replicas.contains { $0.state != .closed }
@@ -123,6 +142,7 @@ extension MCPDirectory {
         if let problem = all.compactMap(\.problem).first { writer.member("problem", problem) }
         if let tools = all.compactMap(\.tools).max() { writer.member("tools", tools) }
         guard !server.replicas.isEmpty else { return }
+        if let ring = server.ring { writer.member("ring") { write(ring, to: &$0) } }
         writer.key("replicas")
         writer.array { list in
             for (place, replica) in server.replicas.enumerated() {

@@ -57,6 +57,8 @@ final class Replicas: Sendable {
 
     func report(now: Instant) -> [ReplicaSet.Report] { set.withLock { $0.report(now: now) } }
 
+    func distribution() -> RingDistribution { set.withLock { $0.distribution } }
+
     private func tell(_ replica: Int, _ state: CircuitBreaker.State?) {
         guard let state else { return }
         logger.notice(
