@@ -40,6 +40,11 @@ let package = Package(
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ]),
+        .target(
+            name: "GatewayViability",
+            dependencies: [
+                "GatewayCore", "WireJSON", .product(name: "DequeModule", package: "swift-collections"),
+            ]),
         .target(name: "GatewayConfiguration", dependencies: [.product(name: "Yams", package: "Yams")]),
         .target(name: "GatewayStore", dependencies: ["GatewayCore", .product(name: "NIOCore", package: "swift-nio")]),
 
@@ -47,7 +52,8 @@ let package = Package(
         .target(
             name: "GatewayServer",
             dependencies: [
-                "CAllocator", "GatewayCore", "GatewayStore", "WireJSON", "Deflate", "WebSocketProtocol", "EventStream",
+                "CAllocator", "GatewayCore", "GatewayViability", "GatewayStore", "WireJSON", "Deflate",
+                "WebSocketProtocol", "EventStream",
                 "PhoenixProtocol",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -113,7 +119,7 @@ let package = Package(
         .executableTarget(
             name: "mcp-gateway",
             dependencies: [
-                "GatewayServer", "GatewayMCP", "GatewayHTTP", "GatewayWebhooks", "DeliveryHistory",
+                "GatewayServer", "GatewayMCP", "GatewayHTTP", "GatewayWebhooks", "GatewayViability", "DeliveryHistory",
                 "GatewayConfiguration", "GatewayCore",
                 "GatewayStore", "GatewayStoreSQLite", "WebSocketProtocol", "WireJSON", "EventStream",
                 "ModelContextProtocol",
@@ -157,6 +163,8 @@ let package = Package(
             name: "GatewayMCPTests", dependencies: ["GatewayMCP", .product(name: "NIOCore", package: "swift-nio")]),
         .testTarget(name: "GatewayWebhooksTests", dependencies: ["GatewayWebhooks", "GatewayServer", "GatewayCore"]),
         .testTarget(name: "GatewayCoreTests", dependencies: ["TestSupport", "GatewayCore"]),
+        .testTarget(
+            name: "GatewayViabilityTests", dependencies: ["TestSupport", "GatewayViability", "GatewayCore", "WireJSON"]),
         .testTarget(name: "GatewayConfigurationTests", dependencies: ["TestSupport", "GatewayConfiguration"]),
         .testTarget(
             name: "SimulationTests",
@@ -180,7 +188,9 @@ let package = Package(
             ]),
         .testTarget(
             name: "GatewayServerTests",
-            dependencies: ["TestSupport", "GatewayServer", "GatewayCore", "GatewayStore", "Deflate", "CZlib"]),
+            dependencies: [
+                "TestSupport", "GatewayServer", "GatewayCore", "GatewayViability", "GatewayStore", "Deflate", "CZlib",
+            ]),
     ],
     swiftLanguageModes: [.v6]
 )

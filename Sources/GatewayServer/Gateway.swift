@@ -1,5 +1,6 @@
 import GatewayCore
 import GatewayStore
+import GatewayViability
 import Logging
 import NIOCore
 import NIOPosix
@@ -38,6 +39,16 @@ public final class Gateway: Sendable {
     let recentErrors = RecentErrors()
     /// Who knows the servers behind the gateway.
     let upstreams: Mutex<[@Sendable () async -> [UpstreamFigures]]> = Mutex([])
+    /// The node as a viable system.
+    public let viability: ViabilityMonitor
+    /// Units that are none of the gateway's own.
+    let unitSources: Mutex<[@Sendable () async -> [UnitSample]]> = Mutex([])
+    /// Changes of transport that connections were told of.
+    let switches = SwitchCounters()
+    /// By how much the last audit found the counts of admission to differ, and how many audits there were.
+    let admissionDifferences: Mutex<[GatewaySettings.Service: Int]> = Mutex([:])
+    let auditStep = Atomic<Int>(0)
+    private let viabilityBeat: Mutex<Task<Void, Never>?> = Mutex(nil)
     /// What goes on beside the event loops: handlers of messages, questions about clients.
     let tasks = RunningTasks()
     let logger: Logger
@@ -110,6 +121,7 @@ public final class Gateway: Sendable {
         originPolicy = OriginPolicy(
             allowed: settings.allowedOrigins, hosts: settings.hosts, publicHost: settings.publicHost)
         peers = PeerPolicy(trusted: settings.trustedProxies)
+        viability = ViabilityMonitor(settings.viability, bus: EventBus(observers))
         longPollTokens = LongPollTokens(secret: settings.secretKeyBase)
         observers.traces.configure(
             ClientTraces.Limits(clients: settings.operations.maxTraces, events: settings.operations.maxTraceEvents))
@@ -193,6 +205,10 @@ public final class Gateway: Sendable {
         inboxList.fill(inboxes)
         scheduleSweeps()
         schedulePresence()
+        if settings.isViabilityOn {
+            let beat = startViability()
+            viabilityBeat.withLock { $0 = beat }
+        }
         for service in GatewaySettings.Service.allCases {
             let identity = loaded.first { $0.service == service }
             let listener = try await Listener.open(service, identity: identity, gateway: self, states: states)
@@ -235,9 +251,11 @@ public final class Gateway: Sendable {
     public func stop() async {
         advance(to: .stopped)
         certificateWatch.withLock { $0?.cancel() }
+        viabilityBeat.withLock { $0?.cancel() }
         await closeListeners()
         await tasks.end()
         observers.end()
+        viability.bus.end()
         // An event loop that has ended does not answer: nobody may ask it any more.
         let states = loops.withLock { list in
             defer { list = [] }
@@ -345,6 +363,16 @@ final class SharedCounter: Sendable {
     func increment() -> Int { value.add(1, ordering: .relaxed).newValue }
 
     func decrement() { value.subtract(1, ordering: .relaxed) }
+}
+
+/// How often connections were told that another transport delivers now.
+final class SwitchCounters: Sendable {
+    let better = Atomic<Int>(0)
+    let worse = Atomic<Int>(0)
+
+    func note(isBetter: Bool) {
+        if isBetter { better.add(1, ordering: .relaxed) } else { worse.add(1, ordering: .relaxed) }
+    }
 }
 
 /// A list that is filled once and then read without a lock.

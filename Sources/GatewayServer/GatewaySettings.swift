@@ -1,4 +1,5 @@
 import GatewayCore
+public import GatewayViability
 import WebSocketProtocol
 
 /// What the server is told when it starts. Every value has a key in the configuration.
@@ -122,6 +123,9 @@ public struct GatewaySettings: Sendable {
     public var returnRate = RateLimit(rate: 1000, burst: 1000)
     /// How long a pong may be missing at least before another transport takes over.
     public var probeTimeout = Instant.Span.milliseconds(400)
+    /// Whether the node watches itself, and how.
+    public var isViabilityOn = true
+    public var viability = ViabilitySettings()
     /// Whom to ask before clients connect and join, and whom to tell that they have gone.
     public var hooks = LifecycleHooks()
     /// What operators see, and how often.

@@ -4,6 +4,7 @@ import GatewayMCP
 import GatewayServer
 import GatewayStore
 import GatewayStoreSQLite
+import GatewayViability
 import GatewayWebhooks
 import WebSocketProtocol
 
@@ -109,6 +110,8 @@ extension GatewaySettings {
         idempotencyWindow = Instant.Span(configuration.idempotency.window)
         maxRememberedIDs = configuration.idempotency.maxIDs
         memoryBudget = configuration.memory.budget
+        isViabilityOn = configuration.viability.enabled
+        viability = ViabilitySettings(configuration)
         presence.topics = configuration.presence.topics
         presence.maxMembers = configuration.presence.maxMembers
         presence.interval = Instant.Span(configuration.presence.interval)

@@ -29,6 +29,9 @@ extension ConfigurationMerge {
         require(
             configuration.webhooks.retryDelay <= configuration.webhooks.maxRetryDelay,
             "webhooks.retry_delay", "must not be more than", "webhooks.max_retry_delay")
+        require(
+            configuration.viability.algedonic.release < configuration.viability.algedonic.onset,
+            "viability.algedonic.release", "must be less than", "viability.algedonic.onset")
         checkExposure()
     }
 

@@ -9,6 +9,8 @@ extension SettingTable {
         "listen.handshake_rate", "listen.handshake_burst", "listen.handshake_delay",
         "drain.delay", "drain.timeout", "drain.rate", "drain.reconnect_delay",
         "log.level", "log_connections",
+        "policy.conserve", "policy.survive", "policy.max_lag", "policy.conserve_at", "policy.patience", "policy.dwell",
+        "policy.foresight",
     ]
 }
 

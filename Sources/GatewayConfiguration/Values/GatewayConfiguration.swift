@@ -20,6 +20,10 @@ public struct GatewayConfiguration: Sendable, Equatable {
     public var retain = Retain()
     /// What the process is to do with.
     public var memory = Memory()
+    /// How the node watches itself, when resources are called short, and by what it lives when there is too much to do.
+    public var viability = Viability()
+    public var capacityAlerts = CapacityAlerts()
+    public var policy = Policy()
     /// Topics whose members see each other.
     public var presence = Presence()
     /// Bounds for clients that number their messages.

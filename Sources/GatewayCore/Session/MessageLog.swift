@@ -35,4 +35,12 @@ struct MessageLog: Sendable {
         bytes -= entries.removeFirst().cost
         oldest += 1
     }
+
+    /// Counts the bytes anew.
+    /// - Returns: by how much the figure was wrong.
+    mutating func recount() -> Int {
+        let counted = entries.reduce(0) { $0 + $1.cost }
+        defer { bytes = counted }
+        return bytes - counted
+    }
 }

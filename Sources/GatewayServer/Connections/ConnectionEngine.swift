@@ -45,6 +45,8 @@ class ConnectionEngine {
     var hasWaitingFrames = false
     /// Answers to the peer's messages that the present event has brought.
     var waitingAnswers: [(ReplyAddress, StoredAnswer)] = []
+    /// The last change of the node's state that the client was told of; `nil` if it does not follow the node.
+    final var viabilitySeen: UInt64?
     /// When what is held back by missing acknowledgements may go on.
     private var heldUntil = Instant.distantFuture
     /// When the connection became a cursor.
@@ -121,6 +123,7 @@ class ConnectionEngine {
         writeWaiting(isStalled: false)
         guard let handle, verdict == .open else { return false }
         if !presences.isEmpty { writePresence() }
+        if let viabilitySeen { writeViability(since: viabilitySeen) }
         var notices = Session.Notices()
         let own = batchLimits
         let result = take(
@@ -266,6 +269,7 @@ class ConnectionEngine {
     }
 
     private func write(_ notice: TransportSwitch) {
+        gateway.switches.note(isBetter: notice.to < notice.from)
         let data = JSONWriter.object { writer in
             writer.member("from", notice.from.name)
             writer.member("to", notice.to.name)

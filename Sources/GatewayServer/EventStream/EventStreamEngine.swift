@@ -14,6 +14,8 @@ struct EventStreamRequest: Sendable {
     var isIndependent = false
     var slowConsumerPolicy: SlowConsumerPolicy?
     var wantsDebug = false
+    /// `vsm=true`: the client follows the node.
+    var followsViability = false
     /// The client accepts gzip.
     var isCompressed = false
     /// Header lines that the answer carries beside its own.
@@ -95,6 +97,7 @@ final class EventStreamEngine: ConnectionEngine {
         append(EventStreamWriter.retry(milliseconds: gateway.settings.retry.milliseconds))
         write(event: "connected", data: connectedData(attachment), sequence: attachment.nextSequence - 1)
         if let refused { writeError(refused) }
+        if request.followsViability { followViability() }
         if request.wantsDebug {
             let data = JSONWriter.object { writer in
                 writer.member("decision", "cursor")

@@ -207,6 +207,7 @@ extension Gateway {
         if let name = request.target["slow_consumer_policy"] {
             stream.slowConsumerPolicy = try slowConsumerPolicy(named: name)
         }
+        stream.followsViability = request.target["vsm"] == "true"
         stream.wantsDebug = request.target["debug"] == "true" && settings.debug
         try encoding(request, &stream)
         stream.extraHeaders = cors.map { ($0.name, $0.value) }
@@ -406,6 +407,7 @@ extension Gateway {
         guard let client = ClientID(text) else { throw .invalidClientID }
         if let wait = wait(for: parsed, from: client, request) { return wait }
         let now = loop.now
+        loop.variety[Int(Transport.eventStream.rawValue)].arrivals.add(bytes: request.body.readableBytes)
         let admitted = directory.withSession(client, now: now) { handle, session in
             session.messagesReceived += 1
             session.lastActivity = now
@@ -422,10 +424,12 @@ extension Gateway {
         if let number = parsed.number {
             let outcome = try acceptNumbered(
                 parsed, number, from: handle, channel: nil, loop, later: later(request, headers, loop))
+            loop.variety[Int(Transport.eventStream.rawValue)].accepted.add(bytes: request.body.readableBytes)
             guard let outcome else { return .later }
             return .answer(APIResponse.json(.accepted, outcome.json(number: number)).adding(headers))
         }
         let accepted = try accept(parsed, from: handle, &loop.context, later: later(request, headers, loop))
+        loop.variety[Int(Transport.eventStream.rawValue)].accepted.add(bytes: request.body.readableBytes)
         guard let accepted else { return .later }
         return .answer(APIResponse.json(.accepted, accepted.json).adding(headers))
     }

@@ -8,6 +8,7 @@ final class Admission: Sendable {
     private let counts: [GatewaySettings.Service: Counter]
     private let pacer: Mutex<HandshakePacer?>
     private let pace: Mutex<Pace>
+    private let admissions = Atomic<Int>(0)
     private let addresses = Mutex<[AddressKey: Int]>([:])
 
     /// How fast clients are let in.
@@ -44,6 +45,8 @@ final class Admission: Sendable {
         func increment() -> Int { value.add(1, ordering: .relaxed).newValue }
 
         func decrement() { value.subtract(1, ordering: .relaxed) }
+
+        func correct(by difference: Int) { value.add(difference, ordering: .relaxed) }
     }
 
     /// What refuses connections when memory is short.
@@ -121,12 +124,27 @@ final class Admission: Sendable {
     private func count(in service: GatewaySettings.Service) -> Problem? {
         // Plain requests stay possible: publishers are told what they may send, operators see why.
         if service != .http, let problem = memory?.refuseConnection() { return problem }
-        guard counts[service]!.increment() > counts[service]!.limit else { return nil }
+        guard counts[service]!.increment() > counts[service]!.limit else {
+            if service != .http { admissions.add(1, ordering: .relaxed) }
+            return nil
+        }
         counts[service]!.decrement()
         return Problem(
             503, "overloaded", "as many connections as transports.\(service.rawValue).max_connections allows",
             retryAfter: Int.random(in: 1...10))
     }
+
+    /// How many connections of one kind there may be.
+    func limit(_ service: GatewaySettings.Service) -> Int { counts[service]!.limit }
+
+    /// Connections of one kind.
+    func open(_ service: GatewaySettings.Service) -> Int { counts[service]!.now }
+
+    /// Streams and sockets that have been counted in since the beginning.
+    var admitted: Int { admissions.load(ordering: .relaxed) }
+
+    /// An audit has found that a count was wrong.
+    func correct(_ service: GatewaySettings.Service, by difference: Int) { counts[service]!.correct(by: difference) }
 
     /// Somebody wants to begin what costs a handshake.
     /// - Parameter chance: any number.

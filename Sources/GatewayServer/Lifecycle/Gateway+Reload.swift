@@ -9,6 +9,9 @@ extension Gateway {
     public func apply(_ new: GatewaySettings) {
         admission.apply(new)
         drainSettings.withLock { $0 = new.drain }
+        if let version = viability.reload(new.viability.policy) {
+            logger.notice("policy changed", metadata: ["version": "\(version)"])
+        }
         watching.store(Watching(new).rawValue, ordering: .relaxed)
     }
 

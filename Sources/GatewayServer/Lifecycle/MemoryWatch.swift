@@ -14,6 +14,8 @@ import Synchronization
 /// byte.
 final class MemoryWatch: Sendable {
     private let ladder: Mutex<OverloadLadder>
+    /// What is given up whatever the memory would allow, because S5 says so.
+    private let floor = Atomic<UInt8>(0)
     private let measure: @Sendable (_ enough: Int) -> Int
     private let current = Atomic<UInt8>(0)
     private let used = Atomic<Int>(0)
@@ -42,8 +44,16 @@ final class MemoryWatch: Sendable {
         return ladder.withLock { ladder in
             let before = ladder.step
             ladder.use(bytes)
-            current.store(ladder.step.rawValue, ordering: .relaxed)
+            current.store(max(ladder.step.rawValue, floor.load(ordering: .relaxed)), ordering: .relaxed)
             return ladder.step == before ? nil : ladder.step
+        }
+    }
+
+    /// Gives up at least as much from now on, however much memory there is.
+    func require(atLeast step: OverloadLadder.Step) {
+        ladder.withLock { ladder in
+            floor.store(step.rawValue, ordering: .relaxed)
+            current.store(max(ladder.step, step).rawValue, ordering: .relaxed)
         }
     }
 
@@ -51,14 +61,19 @@ final class MemoryWatch: Sendable {
     func require(_ priority: Priority) throws(Problem) {
         guard !step.admits(priority) else { return }
         refusedMessages.add(1, ordering: .relaxed)
-        throw .noMemory("messages with priority \(priority.name)")
+        throw refusal("messages with priority \(priority.name)") { $0.admits(priority) }
     }
 
     /// - Returns: why a new connection may not be.
     func refuseConnection() -> Problem? {
         guard step >= .connections else { return nil }
         refusedConnections.add(1, ordering: .relaxed)
-        return .noMemory("new connections")
+        return refusal("new connections") { $0 < .connections }
+    }
+
+    /// Why something is refused: for memory, or for time.
+    private func refusal(_ what: String, unless admits: (OverloadLadder.Step) -> Bool) -> Problem {
+        admits(ladder.withLock(\.step)) ? .noTime(what) : .noMemory(what)
     }
 
     /// What it has come to.
@@ -97,6 +112,12 @@ extension Problem {
     static func noMemory(_ what: String) -> Problem {
         Problem(
             503, "overloaded", "\(what) are refused while the gateway's memory is near memory.budget",
+            retryAfter: Int.random(in: 2...10))
+    }
+
+    static func noTime(_ what: String) -> Problem {
+        Problem(
+            503, "overloaded", "\(what) are refused while there is more to do than time, or will be: see policy",
             retryAfter: Int.random(in: 2...10))
     }
 }

@@ -16,6 +16,13 @@ enum Clock {
         return Instant(nanoseconds: Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec))
     }
 
+    /// Processor time of the calling thread.
+    static var threadTime: Instant.Span {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Instant.Span(nanoseconds: Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec))
+    }
+
     /// Lets the thread wait; not for event loops.
     static func sleep(_ span: Instant.Span) {
         var time = timespec(

@@ -81,6 +81,9 @@ final class LoopState {
         repeating: TrafficCounters(), count: Transport.allCases.count)
     /// How connections ended.
     @exclusivity(unchecked) var closes = Closes()
+    /// What clients sent, by transport.
+    @exclusivity(unchecked) var variety = [VarietyTraffic](
+        repeating: VarietyTraffic(), count: Transport.allCases.count)
     /// The long-poll sessions that belong to this loop.
     @exclusivity(unchecked) var longPolls: [LongPollToken.Session: LongPollCarrier] = [:]
     /// How late the last turn of the wheel was.

@@ -98,6 +98,12 @@ final class SessionDirectory: Sendable {
         }
     }
 
+    /// The sessions of one shard.
+    /// - Parameter step: any number; successive numbers go through all shards.
+    func handles(ofShard step: Int) -> [SessionHandle] {
+        shards[step % Self.shardCount].sessions.withLock { Array($0.values) }
+    }
+
     /// Forgets the sessions of one shard that have outlived their time, and subscriptions that nobody took up again.
     /// - Parameter step: any number; successive numbers go through all shards.
     /// - Returns: sessions, each with topics that it is not subscribed to any more.

@@ -108,6 +108,7 @@ extension Gateway {
                 writer.member("members", present.members)
                 writer.member("unlisted", presence.unlisted.load(ordering: .relaxed))
             }
+            if settings.isViabilityOn { writer.member("vsm") { viability.writeSummary(to: &$0) } }
             for (name, write) in moreStatistics.withLock({ $0 }) { writer.member(name) { write(&$0) } }
             writer.member("uptime_seconds", (Clock.now - startedAt).seconds)
             writer.member("node", settings.nodeID)

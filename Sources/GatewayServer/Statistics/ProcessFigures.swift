@@ -25,12 +25,26 @@ struct ProcessFigures {
             getrusage(RUSAGE_SELF, &usage)
             getrlimit(RLIMIT_NOFILE, &limit)
         #endif
-        processorSeconds =
-            Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
-            + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
+        processorSeconds = Self.seconds(usage)
         residentBytes = Self.residentBytes()
         openDescriptors = Self.descriptors()
         maxDescriptors = Int(clamping: limit.rlim_cur)
+    }
+
+    /// Seconds of processor time alone.
+    static var processorSeconds: Double {
+        var usage = rusage()
+        #if canImport(Glibc)
+            getrusage(RUSAGE_SELF.rawValue, &usage)
+        #else
+            getrusage(RUSAGE_SELF, &usage)
+        #endif
+        return seconds(usage)
+    }
+
+    private static func seconds(_ usage: rusage) -> Double {
+        Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+            + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
     }
 
     /// Bytes in memory; `nil` where the system does not tell.

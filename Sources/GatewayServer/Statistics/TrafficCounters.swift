@@ -1,4 +1,11 @@
 import GatewayCore
+import GatewayViability
+
+/// What clients sent by one transport on one event loop, by size: as it came, and what of it was let through.
+struct VarietyTraffic: Sendable {
+    var arrivals = VarietyCounts()
+    var accepted = VarietyCounts()
+}
 
 /// What went through one transport on one event loop. Plain numbers: only that loop touches them.
 struct TrafficCounters: Sendable {

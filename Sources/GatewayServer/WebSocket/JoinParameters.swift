@@ -12,6 +12,8 @@ struct JoinParameters {
     private(set) var takesBundles = false
     private(set) var slowConsumerPolicy: String?
     private(set) var isIndependent = false
+    /// Whether the client follows the node.
+    private(set) var followsViability = false
     /// Whether a V2 client wants binary payloads inside their envelopes, as all others get them.
     private(set) var wantsBase64: Bool?
 
@@ -60,6 +62,8 @@ struct JoinParameters {
             let form = try text(value, bytes, "binary")
             guard form == "push" || form == "base64" else { throw .invalidMessage("binary must be push or base64") }
             wantsBase64 = form == "base64"
+        } else if bytes.isString(key, "vsm") {
+            followsViability = first == UInt8(ascii: "t")
         } else if bytes.isString(key, "batch") {
             takesBundles = first == UInt8(ascii: "t")
         } else if bytes.isString(key, "slow_consumer_policy") {

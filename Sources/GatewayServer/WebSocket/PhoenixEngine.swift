@@ -170,6 +170,8 @@ class PhoenixEngine: SocketEngine {
 
     private func publish(_ topic: String, _ incoming: Incoming, _ handle: SessionHandle) {
         let now = loop.now
+        let kind = Int(transport.rawValue)
+        if !isRetrying { loop.variety[kind].arrivals.add(bytes: incoming.payload.count) }
         // What has waited was charged when it came.
         let decision =
             isRetrying
@@ -201,11 +203,13 @@ class PhoenixEngine: SocketEngine {
             if let number = request.number {
                 let outcome = try gateway.acceptNumbered(
                     request, number, from: handle, channel: own, loop, later: later)
+                loop.variety[kind].accepted.add(bytes: incoming.payload.count)
                 guard let outcome else { return }
                 return reply(incoming, isError: false, outcome.json(number: number))
             }
             let accepted = try gateway.accept(
                 request, from: handle, channel: own, &loop.context, later: later)
+            loop.variety[kind].accepted.add(bytes: incoming.payload.count)
             guard let accepted else { return }
             if case .new(let message, nil) = accepted {
                 replyAccepted(incoming, message)
@@ -270,6 +274,7 @@ class PhoenixEngine: SocketEngine {
             guard mayGoOn(joining: topic, parameters, incoming) else { return }
             attachment = try enter(topic, parameters)
             wantsBase64 = parameters.wantsBase64 ?? wantsBase64
+            if parameters.followsViability { followViability() }
         } catch {
             return reply(incoming, error)
         }

@@ -1,0 +1,111 @@
+extension GatewayConfiguration {
+    /// How the node watches itself.
+    public struct Viability: Sendable, Equatable {
+        /// Whether it does.
+        public var enabled = true
+        /// How often the event loops are asked.
+        public var interval: Duration = .seconds(1)
+        /// How long messages are counted for one estimate of variety.
+        public var varietyWindow: Duration = .seconds(60)
+        public var algedonic = Algedonic()
+        public var intelligence = Intelligence()
+        public var audit = Audit()
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// Signals of what hurts.
+    public struct Algedonic: Sendable, Equatable {
+        /// Whether anybody is told.
+        public var enabled = true
+        /// How long each level has before the next one hears of it.
+        public var deadline: Duration = .seconds(5)
+        /// How long it must not hurt before that is the end of it.
+        public var calm: Duration = .seconds(5)
+        /// The share of a bound from which on something hurts.
+        public var onset = 0.9
+        /// The share below which it does not any more.
+        public var release = 0.8
+        /// Errors of one unit per second that are its bound.
+        public var maxErrorRate = 10.0
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// What is to come.
+    public struct Intelligence: Sendable, Equatable {
+        /// Whether the node looks ahead.
+        public var enabled = true
+        /// Time between two figures that forecasts are made from.
+        public var step: Duration = .seconds(10)
+        /// Steps that forecasts look ahead.
+        public var horizon = 6
+        /// Bytes per second that the network carries; 0 where nobody has said.
+        public var bandwidth = 0
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// Comparing reports with facts.
+    public struct Audit: Sendable, Equatable {
+        /// Whether the node does.
+        public var enabled = true
+        /// How often.
+        public var interval: Duration = .seconds(10)
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// Percent of each resource from which on it is called short.
+    public struct CapacityAlerts: Sendable, Equatable {
+        /// Of all processors.
+        public var cpuThreshold = 80
+        /// Of `memory.budget`.
+        public var memoryThreshold = 85
+        /// Of a service's `max_connections`.
+        public var connectionThreshold = 90
+        /// Of `viability.intelligence.bandwidth`.
+        public var bandwidthThreshold = 70
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// By what the node lives when there is more to do than time.
+    public struct Policy: Sendable, Equatable {
+        /// What is refused, each with what stands before it.
+        public enum Refusal: String, Sendable, CaseIterable {
+            /// Nothing.
+            case none
+            /// New streams and sockets.
+            case connections
+            /// Messages with priority `low`.
+            case lowPriority = "low_priority"
+            /// Messages with priority `normal`.
+            case normalPriority = "normal_priority"
+        }
+
+        /// Whether the mode changes what is refused.
+        public var enabled = true
+        /// What is refused when it gets tight, and when there is more to do than time.
+        public var conserve = Refusal.lowPriority
+        public var survive = Refusal.normalPriority
+        /// How late event loops may be.
+        public var maxLag: Duration = .seconds(1)
+        /// The share of `max_lag` that is tight.
+        public var conserveAt = 0.5
+        /// How long it must be as bad before the mode gets stricter.
+        public var patience: Duration = .seconds(2)
+        /// How long it must be better before it eases.
+        public var dwell: Duration = .seconds(10)
+        /// How long before a bound is reached a forecast is heeded.
+        public var foresight: Duration = .seconds(60)
+
+        /// The defaults.
+        public init() {}
+    }
+}

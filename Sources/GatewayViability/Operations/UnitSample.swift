@@ -1,0 +1,88 @@
+public import GatewayCore
+
+/// One operational unit (S1): a transport on an event loop, or a server behind the gateway.
+public enum UnitID: Hashable, Sendable {
+    /// The connections of one transport on one event loop.
+    case transport(Transport, loop: Int)
+    /// An upstream server.
+    case upstream(String)
+
+    /// The name in reports.
+    public var name: String {
+        switch self {
+        case .transport(let transport, let loop): "\(transport.name)/\(loop)"
+        case .upstream(let name): "upstream/\(name)"
+        }
+    }
+}
+
+/// What a unit has counted since the beginning, and what it has now.
+public struct UnitSample: Sendable {
+    /// Whose figures they are.
+    public let unit: UnitID
+    /// Open connections, or calls under way.
+    public var connections = 0
+    /// Messages from clients.
+    public var received = 0
+    /// Messages handed to the kernel, or calls answered.
+    public var delivered = 0
+    /// Bytes of them.
+    public var deliveredBytes = 0
+    /// Connections that broke a rule or fell silent, or calls that failed.
+    public var errors = 0
+    /// Messages that connections were told of as missing.
+    public var dropped = 0
+    /// Connections closed because they did not read.
+    public var slowConsumers = 0
+    /// How long deliveries have taken.
+    public var latencies = LatencyHistogram()
+    /// Messages of clients as they came.
+    public var arrivals = VarietyCounts()
+    /// Those among them that were let through.
+    public var accepted = VarietyCounts()
+
+    /// Nothing counted.
+    public init(unit: UnitID) { self.unit = unit }
+}
+
+/// What an event loop tells of itself.
+public struct LoopSample: Sendable {
+    /// Which one.
+    public let index: Int
+    /// How long a task has just waited for its turn.
+    public var lag = Instant.Span(nanoseconds: 0)
+    /// Processor time of its thread since the beginning.
+    public var processorTime = Instant.Span(nanoseconds: 0)
+
+    /// - Parameter index: which one.
+    public init(index: Int) { self.index = index }
+}
+
+/// What the node tells of itself.
+public struct NodeSample: Sendable {
+    /// Bytes in use, and bytes that the process is to do with.
+    public var memory = (used: 0, budget: 0)
+    /// Connections of each service, and how many there may be.
+    public var connections: [(service: String, open: Int, limit: Int)] = []
+    /// Connections that have begun, since the beginning.
+    public var opened = 0
+    /// What is given up at present.
+    public var shedding = OverloadLadder.Step.none
+    /// Sessions, with and without connections.
+    public var sessions = 0
+    /// Processor time of the process since the beginning, in seconds.
+    public var processorSeconds = 0.0
+    /// Processors that it may use.
+    public var processors = 1
+    /// Whether what must survive cannot be stored.
+    public var isStorageFailing = false
+    /// Clients that have changed to a better transport, and to a worse one, since the beginning.
+    public var switches = (better: 0, worse: 0)
+    /// How long clients wait before they come back to a node that has died.
+    public var retry = Instant.Span(nanoseconds: 0)
+    /// How many clients a second are told to come back when the node takes leave.
+    public var drainRate = 0.0
+
+    /// Nothing counted.
+    public init() {}
+}

@@ -1,0 +1,59 @@
+import WireJSON
+
+/// What clients, administrators and logs are told of an event.
+extension ViableEvent {
+    /// What kind of event it is: `event` of its JSON form.
+    public var name: String {
+        switch self {
+        case .signal: "algedonic_signal"
+        case .mode: "mode_changed"
+        case .capacity: "capacity_alert"
+        case .forecast: "forecast_switched"
+        case .surge: "connection_surge"
+        case .audit: "audit_discrepancy"
+        }
+    }
+
+    /// Whether the state of the node has changed, so that clients that follow it are told.
+    public var isStateChange: Bool {
+        switch self {
+        case .mode, .signal: true
+        case .capacity, .forecast, .surge, .audit: false
+        }
+    }
+
+    /// The JSON form.
+    public var json: [UInt8] {
+        JSONWriter.object { writer in
+            writer.member("event", name)
+            switch self {
+            case .signal(let signal): signal.write(to: &writer)
+            case .mode(let change):
+                writer.member("mode", change.to.name)
+                writer.member("previous", change.from.name)
+                writer.member("floor", change.floor.name)
+                writer.member("pressure", change.pressure)
+                writer.key("time_to_capacity_ms")
+                if let time = change.timeToCapacity { writer.value(time.milliseconds) } else { writer.null() }
+            case .capacity(let alert):
+                writer.member("resource", alert.resource.rawValue)
+                writer.member("raised", alert.isRaised)
+                writer.member("used_percent", alert.used)
+                writer.member("threshold", alert.threshold)
+            case .forecast(let metric, let isUsed):
+                writer.member("metric", metric.rawValue)
+                writer.member("used", isUsed)
+            case .surge(let rate, let usual):
+                writer.member("connections_per_second", rate)
+                writer.member("usual", usual)
+            case .audit(let findings):
+                writer.member("differences") { writer in
+                    for kind in AuditFindings.Kind.allCases {
+                        if let count = findings.differences[kind] { writer.member(kind.rawValue, count) }
+                    }
+                }
+                writer.member("repaired", findings.repaired.values.reduce(0, +))
+            }
+        }
+    }
+}

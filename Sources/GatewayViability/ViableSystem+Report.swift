@@ -1,0 +1,234 @@
+public import GatewayCore
+public import WireJSON
+
+/// The report of `GET /mcp/admin/vsm`. Each figure is measured or computed from what was; where there is nothing to compute
+/// from it is `null`.
+extension ViableSystem {
+    /// Writes the members of the report.
+    public func write(to writer: inout JSONWriter, now: Instant) {
+        writer.member("beats", beats)
+        writer.member("interval_ms", settings.interval.milliseconds)
+        writer.member("s1", writeOperations)
+        writer.member("s2", writeCoordination)
+        writer.member("s3", writeControl)
+        writer.member("s3_star", writeAudit)
+        writer.member("s4", writeIntelligence)
+        writer.member("s5") { writePolicy(to: &$0, now: now) }
+        writer.member("algedonic") { writeAlgedonic(to: &$0, now: now) }
+    }
+
+    private func writeOperations(to writer: inout JSONWriter) {
+        writer.member("variety") { Self.write(window.report, length: settings.varietyWindow, to: &$0) }
+        writer.key("units")
+        writer.array { list in
+            for report in reports { list.object { write(report, to: &$0) } }
+        }
+    }
+
+    private func write(_ report: UnitReport, to writer: inout JSONWriter) {
+        writer.member("unit", report.unit.name)
+        writer.member("connections", report.connections)
+        writer.member("received_per_second", report.received)
+        writer.member("delivered_per_second", report.delivered)
+        writer.member("delivered_bytes_per_second", report.deliveredBytes)
+        writer.member("errors_per_second", report.errors)
+        writer.member("latency_p99_ms", optional: report.latency.map { $0.seconds * 1000 })
+        writer.member("actuality", report.actuality)
+        writer.member("capability", optional: report.capability)
+        writer.member("potentiality", optional: report.potentiality)
+        writer.member("productivity", optional: report.productivity)
+        writer.member("latency", optional: report.idleness)
+        writer.member("performance", optional: report.performance)
+        guard case .transport = report.unit else { return }
+        writer.member("variety") {
+            Self.write(variety(of: report.unit), length: settings.varietyWindow, to: &$0)
+        }
+    }
+
+    private static func write(_ report: VarietyWindow.Report?, length: Instant.Span, to writer: inout JSONWriter) {
+        writer.member("distinction", VarietyCounts.distinction)
+        writer.member("window_ms", length.milliseconds)
+        func side(_ name: String, _ estimate: VarietyEstimate?, samples: Int?) {
+            writer.member(name) { writer in
+                writer.member("bits", optional: estimate?.bits)
+                writer.member("samples", optional: samples.map(Double.init))
+                writer.member("states", optional: estimate.map { Double($0.states) })
+            }
+        }
+        side("incoming", report?.incoming, samples: report?.samples.incoming)
+        side("outgoing", report?.outgoing, samples: report?.samples.outgoing)
+        writer.member("reduction_percent", optional: report?.reduction)
+    }
+
+    private func writeCoordination(to writer: inout JSONWriter) {
+        writer.member("switches") { writer in
+            writer.member("to_better", node.switches.better)
+            writer.member("to_worse", node.switches.worse)
+        }
+        writer.member("oscillation_per_hour") { writer in
+            writer.member("transports", oscillation.transports.perHour)
+            writer.member("shedding", oscillation.shedding.perHour)
+            writer.member("mode", oscillation.mode.perHour)
+        }
+    }
+
+    private func writeControl(to writer: inout JSONWriter) {
+        writer.member("pressure", pressure)
+        writer.member("shedding", node.shedding.name)
+        writer.member("memory") { writer in
+            writer.member("used", node.memory.used)
+            writer.member("budget", node.memory.budget)
+        }
+        writer.key("connections")
+        writer.array { list in
+            for service in node.connections {
+                list.object { item in
+                    item.member("service", service.service)
+                    item.member("open", service.open)
+                    item.member("limit", service.limit)
+                }
+            }
+        }
+        writer.key("loop_utilisation")
+        writer.array { list in for index in utilisation.keys.sorted() { list.value(utilisation[index] ?? 0) } }
+    }
+
+    private func writeAudit(to writer: inout JSONWriter) {
+        writer.member("enabled", settings.isAuditOn)
+        writer.member("audits", audit.count)
+        writer.key("checks")
+        writer.array { list in
+            for kind in AuditFindings.Kind.allCases {
+                list.object { item in
+                    item.member("kind", kind.rawValue)
+                    item.member("checked", audit.findings.checked[kind] ?? 0)
+                    item.member("differences", audit.findings.differences[kind] ?? 0)
+                    item.member("repaired", audit.findings.repaired[kind] ?? 0)
+                }
+            }
+        }
+        writer.member("clean", audit.last.isClean)
+    }
+
+    private func writeIntelligence(to writer: inout JSONWriter) {
+        let metrics = intelligence.metrics
+        writer.member("enabled", settings.isIntelligenceOn)
+        writer.member("metric_type", "gateway_performance")
+        writer.member("active_connections", metrics.activeConnections)
+        writer.member("message_rate", metrics.messageRate)
+        writer.member("latency_p99", optional: metrics.latency.map { $0.seconds * 1000 })
+        writer.member("error_rate", optional: metrics.errorRate)
+        writer.member("transport_distribution") { writer in
+            for (transport, connections) in metrics.distribution { writer.member(transport, connections) }
+        }
+        writer.key("forecasts")
+        writer.array { list in
+            for metric in Metric.allCases { list.object { writeForecast(metric, to: &$0) } }
+        }
+        writer.member("reconnect_herd") { writer in
+            writer.member("clients", optional: intelligence.herd.map { Double($0.clients) })
+            writer.member("after_ms", optional: intelligence.herd.map { $0.retry.seconds * 1000 })
+            writer.member("drain_seconds", optional: intelligence.herd?.drainSeconds)
+        }
+        writer.member("connection_surge", intelligence.surges.isSurging)
+        writer.member("usual_connections_per_second", optional: intelligence.surges.usual)
+        writer.key("capacity")
+        writer.array { list in
+            for use in intelligence.uses {
+                list.object { item in
+                    item.member("resource", use.resource.rawValue)
+                    item.member("used_percent", use.percent)
+                    item.member("threshold", settings.capacity[use.resource])
+                    item.member("short", intelligence.watch.short.contains(use.resource))
+                }
+            }
+        }
+    }
+
+    private func writeForecast(_ metric: Metric, to writer: inout JSONWriter) {
+        let trial = intelligence.trials[metric]
+        writer.member("metric", metric.rawValue)
+        writer.member("value", optional: trial?.value)
+        writer.member("horizon_ms", settings.forecastStep.milliseconds * Int64(settings.forecastHorizon))
+        writer.member("used", trial?.isUsed == true)
+        writer.member("comparisons", trial?.comparisons ?? 0)
+        writer.member("skill", optional: trial?.skill)
+        writer.member("forecast", optional: trial?.forecast)
+        writer.member(
+            "time_to_capacity_ms", optional: intelligence.timeToCapacity(of: metric).map { $0.seconds * 1000 })
+    }
+
+    private func writePolicy(to writer: inout JSONWriter, now: Instant) {
+        writer.member("enabled", settings.isPolicyOn)
+        writer.member("policy_version", policyVersion)
+        writer.member("mode", mode.name)
+        writer.member("floor", floor.name)
+        writer.member("mode_for_ms", optional: modeSince.map { (now - $0).seconds * 1000 })
+        writer.member("decisions", decisions)
+        writer.member("time_in_mode_ms") { writer in
+            for mode in OperatingMode.allCases { writer.member(mode.name, timeInMode[mode]?.milliseconds ?? 0) }
+        }
+    }
+
+    private func writeAlgedonic(to writer: inout JSONWriter, now: Instant) {
+        let figures = channel.figures
+        writer.member("enabled", settings.isAlgedonicOn)
+        writer.member("pains", figures.pains)
+        writer.member("pleasures", figures.pleasures)
+        writer.member("suppressed", figures.suppressed)
+        writer.member("episodes", figures.episodes)
+        writer.member("settled", figures.settled)
+        writer.member("relapses", figures.relapses)
+        writer.member("autonomy", optional: figures.autonomy)
+        writer.key("present")
+        writer.array { list in
+            for pain in channel.present {
+                list.object { item in
+                    item.member("pain_type", pain.source.pain.rawValue)
+                    item.member("place", pain.source.place)
+                    item.member("level", pain.level.name)
+                    item.member("intensity", pain.intensity)
+                    item.member("for_ms", (now - pain.since).milliseconds)
+                }
+            }
+        }
+        writer.key("recent")
+        writer.array { list in
+            for (at, signal) in recent {
+                list.object { item in
+                    item.member("ago_ms", (now - at).milliseconds)
+                    signal.write(to: &item)
+                }
+            }
+        }
+    }
+}
+
+extension AlgedonicSignal {
+    /// Writes the members of the signal, in the requirements' form.
+    public func write(to writer: inout JSONWriter) {
+        writer.member("signal_type", kind.rawValue)
+        writer.member("severity", severity.rawValue)
+        writer.member("source", "mcp_gateway")
+        writer.member("pain_type", source.pain.rawValue)
+        writer.member("place", source.place)
+        writer.member("level", level.name)
+        writer.member("message", message)
+        writer.member("intensity", intensity)
+        writer.member("deadline_ms", deadline.milliseconds)
+        switch kind {
+        case .pain:
+            writer.member("for_ms", duration.milliseconds)
+            writer.member("suggested_action", source.pain.suggestedAction)
+        case .pleasure: writer.member("recovery_time_ms", duration.milliseconds)
+        }
+    }
+}
+
+extension JSONWriter {
+    /// A number that may not be there.
+    fileprivate mutating func member(_ name: String, optional number: Double?) {
+        key(name)
+        if let number { value(number) } else { null() }
+    }
+}

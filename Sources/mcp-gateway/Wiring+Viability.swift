@@ -1,0 +1,55 @@
+import GatewayConfiguration
+import GatewayCore
+import GatewayViability
+
+extension ViabilitySettings {
+    init(_ configuration: GatewayConfiguration) {
+        self.init()
+        let viability = configuration.viability
+        interval = Instant.Span(viability.interval)
+        varietyWindow = Instant.Span(viability.varietyWindow)
+        isAlgedonicOn = viability.algedonic.enabled
+        algedonic.deadline = Instant.Span(viability.algedonic.deadline)
+        algedonic.calm = Instant.Span(viability.algedonic.calm)
+        algedonic.onset = viability.algedonic.onset
+        algedonic.release = viability.algedonic.release
+        maxErrorRate = viability.algedonic.maxErrorRate
+        isIntelligenceOn = viability.intelligence.enabled
+        forecastStep = Instant.Span(viability.intelligence.step)
+        forecastHorizon = viability.intelligence.horizon
+        bandwidth = viability.intelligence.bandwidth
+        isAuditOn = viability.audit.enabled
+        auditInterval = Instant.Span(viability.audit.interval)
+        let alerts = configuration.capacityAlerts
+        capacity.processor = alerts.cpuThreshold
+        capacity.memory = alerts.memoryThreshold
+        capacity.connections = alerts.connectionThreshold
+        capacity.bandwidth = alerts.bandwidthThreshold
+        isPolicyOn = configuration.policy.enabled
+        policy = Policy(configuration.policy)
+    }
+}
+
+extension Policy {
+    init(_ configuration: GatewayConfiguration.Policy) {
+        self.init()
+        conserve = OverloadLadder.Step(configuration.conserve)
+        survive = OverloadLadder.Step(configuration.survive)
+        maxLag = Instant.Span(configuration.maxLag)
+        conserveAt = configuration.conserveAt
+        patience = Instant.Span(configuration.patience)
+        dwell = Instant.Span(configuration.dwell)
+        foresight = Instant.Span(configuration.foresight)
+    }
+}
+
+extension OverloadLadder.Step {
+    init(_ refusal: GatewayConfiguration.Policy.Refusal) {
+        switch refusal {
+        case .none: self = .none
+        case .connections: self = .connections
+        case .lowPriority: self = .lowPriority
+        case .normalPriority: self = .normalPriority
+        }
+    }
+}
