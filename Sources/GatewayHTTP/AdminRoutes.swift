@@ -30,6 +30,7 @@ struct AdminRoutes: Sendable {
             }
             return .json(.ok, await gateway.connections(query))
         }
+        read("vsm", router) { _, _ in .json(.ok, gateway.viabilityReport()) }
         read("transports", router) { _, _ in .json(.ok, await gateway.transportHealth()) }
         read("pool", router) { _, _ in .json(.ok, await gateway.poolHealth()) }
         read("ring", router) { _, _ in .json(.ok, await gateway.ringDistribution()) }

@@ -41,8 +41,6 @@ public final class Gateway: Sendable {
     let upstreams: Mutex<[@Sendable () async -> [UpstreamFigures]]> = Mutex([])
     /// The node as a viable system.
     public let viability: ViabilityMonitor
-    /// Units that are none of the gateway's own.
-    let unitSources: Mutex<[@Sendable () async -> [UnitSample]]> = Mutex([])
     /// Changes of transport that connections were told of.
     let switches = SwitchCounters()
     /// By how much the last audit found the counts of admission to differ, and how many audits there were.

@@ -24,7 +24,7 @@ def ask(own):
     return admin.Admin(own.http)
 
 
-PATHS = ["connection-stats", "connections", "transports", "pool", "ring", "breakers", "analysis", "upstreams", "calls",
+PATHS = ["connection-stats", "connections", "transports", "pool", "ring", "breakers", "vsm", "analysis", "upstreams", "calls",
          "old", "errors/someone", "trace/someone"]
 
 

@@ -17,7 +17,7 @@ def own(tmp_path_factory):
         yield one
 
 
-COMMANDS = ["stats", "connections", "old", "analyze", "transports", "upstreams", "pool", "ring", "breakers"]
+COMMANDS = ["stats", "connections", "old", "analyze", "transports", "upstreams", "pool", "ring", "breakers", "vsm"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -112,8 +112,6 @@ class EngineCarrier: LoopMember, ChannelInboundHandler {
 
     override final var leavesFirst: Bool { !engine.isOwedAnswers }
 
-    override final var connection: ConnectionEngine? { engine }
-
     override final func drain() {
         // What waits for it goes first, as far as the kernel takes it.
         var hasMore = true

@@ -24,8 +24,6 @@ final class LongPollCarrier: LoopMember {
         super.init(loop: loop)
     }
 
-    override var connection: ConnectionEngine? { engine }
-
     private var gateway: Gateway { loop.gateway }
     private var settings: LongPollSettings { loop.gateway.settings.longPoll }
 

@@ -76,17 +76,19 @@ extension Gateway {
             metadata: ["event": "\(String(decoding: event.json, as: UTF8.self))"])
     }
 
-    /// The units behind the gateway, of whoever knows them.
+    /// The servers behind the gateway.
     private func upstreamUnits() async -> [UnitSample] {
-        var units: [UnitSample] = []
-        for source in unitSources.withLock({ $0 }) { units += await source() }
-        return units
-    }
-
-    /// Adds units that are none of the gateway's own, such as servers behind it.
-    /// - Parameter source: asked once a beat.
-    public func addUnits(_ source: @escaping @Sendable () async -> [UnitSample]) {
-        unitSources.withLock { $0.append(source) }
+        var units: [String: UnitSample] = [:]
+        for source in upstreams.withLock({ $0 }) {
+            for figures in await source() {
+                var unit = units[figures.server] ?? UnitSample(unit: .upstream(figures.server))
+                unit.delivered += figures.calls - figures.failures
+                unit.errors += figures.failures
+                unit.latencies.add(figures.latencies)
+                units[figures.server] = unit
+            }
+        }
+        return units.values.sorted { $0.unit.name < $1.unit.name }
     }
 
     private func nodeSample(_ units: [UnitSample]) -> NodeSample {

@@ -52,7 +52,8 @@ extension AdminCommand {
 enum AdminCommands {
     static let all: [any ParsableCommand.Type] = [
         Stats.self, Top.self, Connections.self, Trace.self, Errors.self, Old.self, Analyze.self, Cleanup.self,
-        Disconnect.self, Transports.self, Upstreams.self, Pool.self, Ring.self, Breakers.self, Completions.self,
+        Disconnect.self, Transports.self, Upstreams.self, Pool.self, Ring.self, Breakers.self, Viability.self,
+        Completions.self,
     ]
 }
 

@@ -1,0 +1,69 @@
+"""The node watches itself, and tells those who ask for it."""
+
+import phoenix
+import sse
+from wait import until
+
+SETTINGS = {
+    "transports": {"http_sse": {"max_connections": 10}},
+    "viability": {"interval": "100ms", "variety_window": "500ms", "algedonic": {"deadline": "200ms", "calm": "200ms"}},
+    "rate_limiting": {"default_limit": 10000},
+}
+
+
+def test_what_hurts_is_told_to_those_who_follow_and_its_end_too(start_gateway, new_client):
+    own = start_gateway(SETTINGS)
+    follower, _ = sse.open_connected(own.sse, new_client(), vsm="true")
+    other, _ = sse.open_connected(own.sse, new_client())
+    socket = phoenix.Socket(own.ws, new_client())
+    socket.join({"vsm": True})
+    crowd = [sse.open_connected(own.sse, new_client())[0] for _ in range(7)]
+
+    def signal(kind):
+        def is_wanted(data):
+            return data["event"] == "algedonic_signal" and data["signal_type"] == kind
+
+        while not is_wanted((event := follower.expect("vsm_update")).json["data"]):
+            pass
+        pushed = socket.first(lambda frame: frame.event == "vsm_update" and is_wanted(frame.payload["data"])).payload
+        assert not event.own_id and event.json["type"] == pushed["type"] == "vsm_update"
+        assert pushed["data"] == event.json["data"]
+        return event.json["data"]
+
+    pain = signal("pain")
+    assert pain["pain_type"] == "connection_shortage" and pain["place"] == "http_sse" and pain["severity"] == "moderate"
+    assert pain["source"] == "mcp_gateway" and pain["intensity"] == 0.9 and pain["suggested_action"]
+    assert pain["for_ms"] >= 200
+    for one in crowd:
+        one.close()
+    relief = signal("pleasure")
+    assert relief["pain_type"] == "connection_shortage" and relief["recovery_time_ms"] > 0
+    figures = own.api.get("/mcp/stats").json["vsm"]
+    assert figures["mode"] == "normal" and figures["pains"] >= 1 and figures["pleasures"] == 1
+    other.close()
+    assert not [event for event in other.rest() if event.type == "vsm_update"]
+    follower.close()
+    socket.close()
+
+
+def test_variety_is_measured_over_named_distinctions(start_gateway, client):
+    own = start_gateway(SETTINGS)
+    socket = phoenix.Socket(own.ws, client)
+    socket.join()
+
+    def bits():
+        for size in (10, 200, 900, 4000):
+            socket.ok("message", {"type": "echo", "data": "x" * size})
+        variety = own.api.get("/mcp/stats").json["vsm"]["variety"]
+        assert variety["distinction"] == "size_octave"
+        return variety["incoming_bits"]
+
+    assert 1.5 < until(bits, "an estimate of the variety", 30) < 2.5
+    socket.close()
+
+
+def test_metrics_tell_of_the_system(gateway):
+    text = gateway.api.get("/metrics").body.decode()
+    for family in ("mode", "algedonic_signals_total", "audits_total", "audit_differences_total"):
+        assert f"\nmcp_gateway_{family}" in text
+    assert 'mcp_gateway_audit_differences_total{kind="unit_connections"} 0' in text
