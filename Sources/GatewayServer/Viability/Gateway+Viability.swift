@@ -1,5 +1,5 @@
 import GatewayCore
-public import GatewayViability
+import GatewayViability
 import Logging
 import NIOCore
 import NIOPosix

@@ -25,7 +25,7 @@ struct Viability: AdminCommand {
                 + "audits \(text("s3_star", "audits")), policy \(text("s5", "policy_version"))")
         Output.line("")
         let columns = ["connections", "actuality", "capability", "potentiality", "productivity", "errors_per_second"]
-        var units = TextTable(["UNIT"] + columns.map { $0.uppercased() }, numeric: Array(1...columns.count))
+        var units = TextTable(["UNIT"] + columns.map { $0.uppercased() }, numeric: Set(1...columns.count))
         for unit in answer[path: "s1", "units"]?.items ?? [] {
             units.add([unit["unit"]?.shown ?? ""] + columns.map { unit[$0]?.shown ?? "–" })
         }
