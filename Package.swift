@@ -21,6 +21,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
         .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.24.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.7.3"),
     ],
     targets: [
         // Pure values: no I/O, no clock, no lock. Scripts/check-imports proves it.
@@ -101,7 +102,18 @@ let package = Package(
             dependencies: [
                 "GatewayServer", "GatewayCore", "WireJSON",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
+        .target(
+            name: "GatewayTelemetry",
+            dependencies: [
+                "GatewayServer", "GatewayCore", "WireJSON",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -119,7 +131,8 @@ let package = Package(
         .executableTarget(
             name: "mcp-gateway",
             dependencies: [
-                "GatewayServer", "GatewayMCP", "GatewayHTTP", "GatewayWebhooks", "GatewayViability", "DeliveryHistory",
+                "GatewayServer", "GatewayMCP", "GatewayHTTP", "GatewayWebhooks", "GatewayViability", "GatewayTelemetry",
+                "DeliveryHistory",
                 "GatewayConfiguration", "GatewayCore",
                 "GatewayStore", "GatewayStoreSQLite", "WebSocketProtocol", "WireJSON", "EventStream",
                 "ModelContextProtocol",
@@ -129,6 +142,7 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
@@ -161,6 +175,7 @@ let package = Package(
             dependencies: ["ModelContextProtocol", "WireJSON", .product(name: "NIOCore", package: "swift-nio")]),
         .testTarget(
             name: "GatewayMCPTests", dependencies: ["GatewayMCP", .product(name: "NIOCore", package: "swift-nio")]),
+        .testTarget(name: "GatewayTelemetryTests", dependencies: ["GatewayTelemetry", "GatewayServer", "GatewayCore"]),
         .testTarget(name: "GatewayWebhooksTests", dependencies: ["GatewayWebhooks", "GatewayServer", "GatewayCore"]),
         .testTarget(name: "GatewayCoreTests", dependencies: ["TestSupport", "GatewayCore"]),
         .testTarget(

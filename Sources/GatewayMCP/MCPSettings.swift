@@ -1,4 +1,5 @@
 public import GatewayCore
+public import GatewayServer
 public import ModelContextProtocol
 import NIOSSL
 
@@ -93,6 +94,8 @@ public struct MCPSettings: Sendable {
     public var healthCheckInterval = Instant.Span.seconds(10)
     /// A PEM file of certificate authorities that are trusted beside the system's.
     public var certificateAuthorities: String?
+    /// Where spans go; `nil` if nothing is traced.
+    public var tracing: SpanRecorder?
     /// Pages that are asked of one server for one list.
     public var maxListPages = 100
     public var maxJSONDepth = 64

@@ -68,6 +68,8 @@ public final class Gateway: Sendable {
     /// Where the drain stands, once there is one.
     let drainState = Mutex(DrainProgress())
     let drainSettings: Mutex<DrainSettings>
+    /// Where spans go; `nil` if nothing is traced.
+    let tracing: SpanRecorder?
     /// `Watching`, as it may change.
     let watching: Atomic<UInt8>
     let requests: Mutex<Requests?> = Mutex(nil)
@@ -87,6 +89,7 @@ public final class Gateway: Sendable {
         self.settings = settings
         self.logger = logger
         drainSettings = Mutex(settings.drain)
+        tracing = settings.tracing
         watching = Atomic(Watching(settings).rawValue)
         startedAt = Clock.now
         loopCount = settings.eventLoops > 0 ? settings.eventLoops : max(1, System.coreCount - 1)

@@ -139,6 +139,12 @@ public struct GatewaySettings: Sendable {
     /// Sockets that listen already, by what they are for: whoever started the gateway has opened them.
     public var inheritedSockets: [Service: [CInt]] = [:]
     public var logConnections = false
+    /// A line for each message that is accepted, and for each that is written to a connection.
+    public var logMessages = false
+    /// A line that says where each message went, and why.
+    public var traceRouting = false
+    /// Where spans go; `nil` if nothing is traced.
+    public var tracing: SpanRecorder?
 
     public init() {}
 }

@@ -5,6 +5,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import Synchronization
+import Tracing
 public import WireJSON
 
 #if canImport(Glibc)
@@ -67,7 +68,9 @@ public final class Webhooks: Sendable {
                 Self.write(message.attributes, to: &writer)
                 writer.member("message", raw: message.envelope)
             }
-            return try await webhook.call(body, id: message.id, timeout: timeout ?? settings.timeout)
+            return try await Self.traced("message", url, message.trace) {
+                try await webhook.call(body, id: message.id, timeout: timeout ?? settings.timeout)
+            }
         }
     }
 
@@ -90,7 +93,9 @@ public final class Webhooks: Sendable {
                     writer.member("remaining_connections", departure.remaining)
                 }
                 // Nobody waits for it: what goes wrong shows in the webhook's figures.
-                _ = try? await webhook.call(body, id: Self.newID(), timeout: settings.timeout)
+                _ = try? await Self.traced("disconnect", url, nil) {
+                    try await webhook.call(body, id: Self.newID(), timeout: settings.timeout)
+                }
             }
         }
         return hooks
@@ -114,7 +119,9 @@ public final class Webhooks: Sendable {
             }
             let answer: [UInt8]?
             do {
-                answer = try await webhook.call(body, id: Self.newID(), timeout: settings.timeout)
+                answer = try await Self.traced(event, url, nil) {
+                    try await webhook.call(body, id: Self.newID(), timeout: settings.timeout)
+                }
             } catch let problem as Problem {
                 // Refusals of the webhook itself are below 500.
                 guard problem.status >= 500, settings.onFailure == .allow else { throw problem }
@@ -127,6 +134,24 @@ public final class Webhooks: Sendable {
     /// How each webhook is.
     public var figures: [UpstreamFigures] {
         webhooks.withLock { $0 }.sorted { $0.key < $1.key }.map(\.value.upstreamFigures)
+    }
+
+    /// A span around a call with all its attempts; each attempt has one of its own below it, of the HTTP client.
+    private static func traced(
+        _ event: String, _ url: String, _ trace: TraceContext?, _ body: () async throws -> [UInt8]?
+    ) async throws -> [UInt8]? {
+        var context = ServiceContext.topLevel
+        if let trace { InstrumentationSystem.instrument.extract(trace, into: &context, using: TraceExtractor()) }
+        return try await withSpan("webhook \(event)", context: context, ofKind: .client) { span in
+            span.attributes["mcp_gateway.webhook.event"] = event
+            span.attributes["url.full"] = url
+            return try await body()
+        }
+    }
+
+    /// Hands a place in a trace to whatever tracer the process has.
+    private struct TraceExtractor: Extractor {
+        func extract(key: String, from carrier: TraceContext) -> String? { key == "traceparent" ? carrier.text : nil }
     }
 
     /// What all webhooks are doing, as members of a JSON object.

@@ -48,6 +48,8 @@ public struct RPCMessage: Sendable {
     public private(set) var modernCapabilities: JSONSpan?
     /// The client's name of `_meta`.
     public private(set) var modernClientInfo: JSONSpan?
+    /// `params._meta.traceparent`: where in a trace the sender stands.
+    public private(set) var traceParent: JSONSpan?
     /// `params.ref` of a completion: a prompt's name or the URI of a resource template.
     public private(set) var reference: JSONSpan?
     /// `params.taskId`: a task of a server.
@@ -202,6 +204,7 @@ public struct RPCMessage: Sendable {
             let value = try scanner.value()
             switch Self.text(key, bytes) {
             case "progressToken": Self.set(&progressToken, &isAmbiguous, value)
+            case "traceparent": traceParent = value
             case "io.modelcontextprotocol/protocolVersion":
                 Self.set(&modernVersion, &isAmbiguous, value)
             case "io.modelcontextprotocol/clientCapabilities":

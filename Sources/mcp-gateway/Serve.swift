@@ -46,18 +46,27 @@ struct Serve: AsyncParsableCommand {
 
         // What can be wrong is found before there is something to shut down.
         let environment = ProcessInfo.processInfo.environment
-        let mcpSettings = try MCPSettings(configuration, environment: environment)
+        var mcpSettings = try MCPSettings(configuration, environment: environment)
         let sockets = try InheritedSockets.take(environment: environment)
+        let token = try AdminToken(configuration)
+        // Before whatever asks for the tracer of the process.
+        let tracing = TracingParts(configuration, logger: logger)
+        mcpSettings.tracing = tracing?.recorder
         let webhooks = Webhooks(WebhookSettings(configuration))
         let mcp = MCPDirectory(
             settings: mcpSettings, logger: Logger(label: "mcp"))
         var settings = GatewaySettings(configuration, webhooks: webhooks, mcp: mcp)
         settings.inheritedSockets = sockets
+        settings.tracing = tracing?.recorder
         let gateway = Gateway(settings: settings, store: configuration.storage.makeStore(), logger: logger)
+        if let exporter = tracing?.exporter {
+            gateway.addStatistics("tracing") { exporter.writeStatistics(to: &$0) }
+            gateway.addMetrics { exporter.writeMetrics(to: &$0) }
+        }
+        let exporting = Task { await tracing?.exporter.run() }
         gateway.addStatistics("webhooks") { webhooks.writeStatistics(to: &$0) }
         gateway.addUpstreams { await mcp.figures() }
         gateway.addUpstreams { webhooks.figures }
-        let token = try AdminToken(configuration)
         let access = AdminAccess(configuration, token: token)
         let feed = SnapshotFeed(gateway: gateway)
         let sources = AdminSources(upstreams: { await mcp.upstreams() }, calls: { mcp.recentCalls() })
@@ -69,7 +78,7 @@ struct Serve: AsyncParsableCommand {
         let notifications = ServiceNotifications(environment: environment)
         let reloader = Reloader(
             loaded, options: options, environment: environment, gateway: gateway, mcp: mcp, webhooks: webhooks,
-            logger: logger)
+            recorder: tracing?.recorder, logger: logger)
         let reloads = await UnixSignalsSequence(trapping: .sighup)
         let reloading = Task {
             for await _ in reloads {
@@ -87,6 +96,8 @@ struct Serve: AsyncParsableCommand {
         } catch {
             await gateway.stop()
             await webhooks.shutdown()
+            exporting.cancel()
+            await tracing?.exporter.shutdown()
             let place = error is StoreError ? "storage \(configuration.storage.path): " : ""
             throw CommandFailure("\(place)\(error)", code: 1)
         }
@@ -108,6 +119,9 @@ struct Serve: AsyncParsableCommand {
         await mcp.stop()
         await gateway.stop()
         await webhooks.shutdown()
+        exporting.cancel()
+        await exporting.value
+        await tracing?.exporter.shutdown()
         logger.info("stopped")
     }
 

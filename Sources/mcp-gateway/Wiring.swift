@@ -134,6 +134,8 @@ extension GatewaySettings {
         nodeID = configuration.cluster.nodeID
         debug = configuration.debug
         logConnections = configuration.logConnections || configuration.debug
+        logMessages = configuration.logMessages
+        traceRouting = configuration.traceRouting
         drain.delay = Instant.Span(configuration.drain.delay)
         drain.timeout = Instant.Span(configuration.drain.timeout)
         drain.rate = configuration.drain.rate

@@ -19,6 +19,16 @@ extension SettingKind where Value == String {
             show: { ShownValue(string: $0) })
     }
 
+    /// Any text of one line.
+    static var text: SettingKind {
+        .scalar(
+            "a text of 1 to 1024 characters on one line",
+            parse: { scalar in
+                let isLine = scalar.text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
+                return isLine && (1...1024).contains(scalar.text.count) ? scalar.text : nil
+            }, show: { ShownValue(string: $0) })
+    }
+
     /// A secret that nobody can guess.
     static var secret: SettingKind {
         .scalar(

@@ -4,7 +4,7 @@ extension SettingTable {
     static let gateway = SettingTable(
         listen + http + httpTLS + httpSSE + httpSSETLS + webSocket + longPoll + webSocketTLS + tls + session + storage
             + protection + routing
-            + mcp + upstreams + operators + viability + operation + drain, foreign: .gateway)
+            + mcp + upstreams + operators + viability + operation + telemetry + drain, foreign: .gateway)
 
     private static let connections = SettingKind<Int>.integer(1...1_000_000)
     private static let interval = SettingKind<Duration>.duration(.milliseconds(10)...(.seconds(3_600)))

@@ -8,7 +8,8 @@ extension SettingTable {
         "security.max_connections_per_ip",
         "listen.handshake_rate", "listen.handshake_burst", "listen.handshake_delay",
         "drain.delay", "drain.timeout", "drain.rate", "drain.reconnect_delay",
-        "log.level", "log_connections",
+        "log.level", "log_connections", "log_messages", "trace_routing",
+        "tracing.sample_ratio", "tracing.delivery_ratio",
         "policy.conserve", "policy.survive", "policy.max_lag", "policy.conserve_at", "policy.patience", "policy.dwell",
         "policy.foresight",
     ]

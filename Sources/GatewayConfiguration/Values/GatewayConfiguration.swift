@@ -68,6 +68,12 @@ public struct GatewayConfiguration: Sendable, Equatable {
     public var debug = false
     /// One log line for each connection that opens or closes.
     public var logConnections = false
+    /// One log line for each message that is accepted or delivered.
+    public var logMessages = false
+    /// One log line that says where each message went.
+    public var traceRouting = false
+    /// Spans of messages and calls.
+    public var tracing = Tracing()
     /// How the node takes leave of its clients.
     public var drain = Drain()
     /// Production mode: what is merely convenient in development is refused.

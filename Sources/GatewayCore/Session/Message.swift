@@ -37,6 +37,8 @@ public final class Message: Sendable {
     public let binary: ByteBuffer?
     /// Messages with the same key on the same topic replace each other for a connection that is behind and conflates.
     public let key: String?
+    /// The trace that it belongs to, if its sender or the gateway has begun one.
+    public let trace: MessageTrace?
     /// When it was accepted: the beginning of its latency.
     public let acceptedAt: Instant
     /// After this point it is not delivered any more.
@@ -45,7 +47,7 @@ public final class Message: Sendable {
     public init(
         tail: ByteBuffer, idOffset: Int, idLength: Int, topic: String?, event: String?, priority: Priority,
         isDurable: Bool, transport: Transport? = nil, binary: ByteBuffer? = nil, key: String? = nil,
-        acceptedAt: Instant, expiresAt: Instant
+        trace: MessageTrace? = nil, acceptedAt: Instant, expiresAt: Instant
     ) {
         self.tail = tail
         self.idOffset = idOffset
@@ -57,6 +59,7 @@ public final class Message: Sendable {
         self.transport = transport
         self.binary = binary
         self.key = key
+        self.trace = trace
         self.acceptedAt = acceptedAt
         self.expiresAt = expiresAt
     }

@@ -154,6 +154,8 @@ extension MCPHub {
                 return refuse(request, problem)
             }
         }
+        let trace = trace(request, message, bytes, target: destination.name, server: server)
+        if let trace { message.carryTrace(trace.traceParent, in: &splice, of: bytes) }
         let isRepeatable: Bool =
             switch request.method {
             case .callTool: tools?.repeatable.contains(destination.name) ?? false
@@ -166,6 +168,7 @@ extension MCPHub {
             progressToken: request.progressToken, isRepeatable: isRepeatable, now: now,
             deadline: now + settings.maxCallTime)
         call.isModern = request.isModern
+        call.trace = trace
         call.onMethodNotFound = next
         call.isOfTask = isOfTask
         call.parameters = parameters

@@ -60,6 +60,7 @@ extension MCPHub {
             return exchange.respond(.rpc(.tooManyRequests, error, id: id))
         }
         let reply = session.openReply(exchange, ids: [id], isBatch: false)
+        reply.traceParent = traceParent(of: request)
         dispatch(message, bytes, id, session, reply)
     }
 

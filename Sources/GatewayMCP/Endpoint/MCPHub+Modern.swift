@@ -32,6 +32,7 @@ extension MCPHub {
             }
             guard let view = view(of: request, exchange) else { return }
             let reply = ReplyStream(number: 0, hub: self, session: nil, exchange: exchange, open: [id])
+            reply.traceParent = traceParent(of: request)
             answerModern(
                 message, bytes, id, headers.first(name: "authorization"), view, reply,
                 parameterHeaders: Self.parameterHeaders(headers))

@@ -51,6 +51,8 @@ final class Call {
     var firstMessage: ByteBuffer?
     /// Called with the task that comes instead of a result.
     var onTask: ((String) -> Void)?
+    /// Its spans, if anybody wants them.
+    var trace: CallTrace?
     var attempts = 0
     /// The replica that failed it last.
     var failedReplica: Int?
@@ -178,6 +180,7 @@ final class Call {
         session = nil
         message = ByteBuffer()
         firstMessage = nil
+        endTrace(outcome)
         if held?.keep(outcome) == true { return }
         answer(outcome)
     }
@@ -221,8 +224,24 @@ final class Call {
 
     private func isNotFound(_ code: Int?) -> Bool { code == -32601 || isOfTask && code == -32602 }
 
+    private func endTrace(_ outcome: CallOutcome) {
+        guard let trace else { return }
+        self.trace = nil
+        switch outcome {
+        case .failed(let error): trace.end(error: "\(error.code)", message: error.message)
+        case .answered(let message, let bytes):
+            if let code = message.errorCode(bytes) {
+                trace.end(error: "\(code)", message: nil)
+            } else {
+                trace.end(error: message.isToolError(bytes) ? "tool_error" : nil, message: nil)
+            }
+        }
+    }
+
     /// Nobody waits for the answer any more.
     func abandon() {
+        trace?.end(error: "cancelled", message: nil)
+        trace = nil
         isOver = true
         held = nil
         firstMessage = nil

@@ -30,6 +30,8 @@ final class ReplyStream: ExchangeOwner {
     private var lastWrite: Instant
     /// Answers carry these beside their own headers.
     private let headers: HTTPHeaders
+    /// Where in a trace the request stands that it answers, as its head says.
+    var traceParent: TraceContext?
     /// Called when a client without a session goes away in the middle.
     var onAbandoned: (() -> Void)?
     /// Called when a reply without a session is over.

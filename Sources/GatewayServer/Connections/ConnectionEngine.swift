@@ -243,6 +243,7 @@ class ConnectionEngine {
         var messages = 0
         var missing = 0
         let isBundled = isBundle && writeBundle(loop.batch)
+        let isWatched = gateway.watched.contains(.messages)
         for delivery in loop.batch {
             switch delivery.content {
             case .message(let message):
@@ -252,6 +253,10 @@ class ConnectionEngine {
                 latency &+= span.nanoseconds
                 loop.counters[Int(transport.rawValue)].latencies.add(span)
                 messages += 1
+                if isWatched || message.trace != nil {
+                    gateway.observeDelivery(
+                        message, sequence: delivery.sequence, to: clientName, by: transport, loop)
+                }
             case .gap(let from, let reason):
                 if !isBundled { writeGap(from: from, to: delivery.sequence, reason: reason.rawValue) }
                 if reason != .expired { missing += delivery.sequence - from + 1 }

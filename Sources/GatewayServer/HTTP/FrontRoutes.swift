@@ -364,11 +364,18 @@ extension Gateway {
             Swift.Result { () throws(Problem) in
                 let parsed = try PublishRequest(bytes, maxDepth: settings.maxJSONDepth)
                 if let wait = wait(for: parsed, request) { return wait }
+                takeTraceParent(of: request, loop)
                 let body = try publish(parsed, &loop.context, later: later(request, cors, loop))
                 return body.map { .answer(APIResponse.json(.accepted, $0).adding(cors)) } ?? .later
             }
         }
         return try result.get()
+    }
+
+    /// Notes where in a trace a request stands.
+    private func takeTraceParent(of request: FrontRequest, _ loop: LoopState) {
+        guard tracing != nil else { return }
+        loop.context.traceParent = request.head.headers.first(name: "traceparent").flatMap { TraceContext($0) }
     }
 
     /// Lets a request wait whose recipients' sessions cannot begin yet.
@@ -421,6 +428,7 @@ extension Gateway {
             handle.session.withLock { $0.note(.init(.rateLimited, .eventStream, value: 1, at: now)) }
             return .answer(.problem(.rateLimited(retryAfter: wait.roundedUpSeconds)).adding(headers))
         }
+        takeTraceParent(of: request, loop)
         if let number = parsed.number {
             let outcome = try acceptNumbered(
                 parsed, number, from: handle, channel: nil, loop, later: later(request, headers, loop))

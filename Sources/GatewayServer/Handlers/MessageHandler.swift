@@ -15,6 +15,8 @@ public struct ClientMessage: Sendable {
     public let envelope: [UInt8]
     /// What the webhook `connect` or `join` has said of the client, as JSON text.
     public let attributes: [UInt8]?
+    /// Where in a trace it stands, if it is in one.
+    public let trace: TraceContext?
 }
 
 /// Takes messages that clients send, and answers them. It runs beside the event loops, as many messages at a time as

@@ -20,12 +20,16 @@ extension Gateway {
         let rawValue: UInt8
 
         static let connections = Watching(rawValue: 1)
+        static let messages = Watching(rawValue: 2)
+        static let routing = Watching(rawValue: 4)
 
         init(rawValue: UInt8) { self.rawValue = rawValue }
 
         init(_ settings: GatewaySettings) {
             self = []
             if settings.logConnections { insert(.connections) }
+            if settings.logMessages { insert(.messages) }
+            if settings.traceRouting { insert(.routing) }
         }
     }
 

@@ -23,6 +23,13 @@ enum Clock {
         return Instant.Span(nanoseconds: Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec))
     }
 
+    /// Nanoseconds since 1970.
+    static var wallNanoseconds: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+    }
+
     /// Lets the thread wait; not for event loops.
     static func sleep(_ span: Instant.Span) {
         var time = timespec(

@@ -134,6 +134,7 @@ final class LoopState {
     func begin() {
         context.now = Clock.now
         context.wallClock = Clock.wall
+        context.traceParent = nil
     }
 
     // MARK: - Members

@@ -24,6 +24,8 @@ struct EnvelopeEncoder {
         var expiresAt = Instant.distantFuture
         var transport: Transport?
         var key: String?
+        /// Goes into `meta`.
+        var trace: MessageTrace?
     }
 
     /// Encodes one message.
@@ -34,6 +36,7 @@ struct EnvelopeEncoder {
         let capacity =
             fixed + content.type.count + content.data.count + (content.id?.utf8.count ?? IdentifierSource.uuidLength)
             + (content.topic?.utf8.count ?? 0) + (content.from?.utf8.count ?? 0)
+            + (content.trace == nil ? 0 : 120 + (content.trace?.state?.utf8.count ?? 0))
         var idOffset = 0
         var idLength = IdentifierSource.uuidLength
         var tail = ByteBufferAllocator().buffer(capacity: capacity)
@@ -68,6 +71,15 @@ struct EnvelopeEncoder {
                 out.put("\"")
             }
             if content.binary != nil { out.put(",\"encoding\":\"base64\"") }
+            if let trace = content.trace {
+                out.put(",\"meta\":{\"traceparent\":\"")
+                out.put(text: trace.context.text)
+                if let state = trace.state {
+                    out.put("\",\"tracestate\":\"")
+                    out.put(text: state)
+                }
+                out.put("\"}")
+            }
             out.put(",\"data\":")
             let start = out.count
             out.put(content.data)
@@ -81,7 +93,7 @@ struct EnvelopeEncoder {
         return Message(
             tail: tail, idOffset: idOffset, idLength: idLength, topic: content.topic, event: content.event,
             priority: content.priority, isDurable: content.isDurable, transport: content.transport,
-            binary: content.binary, key: content.key, acceptedAt: now, expiresAt: content.expiresAt)
+            binary: content.binary, key: content.key, trace: content.trace, acceptedAt: now, expiresAt: content.expiresAt)
     }
 }
 

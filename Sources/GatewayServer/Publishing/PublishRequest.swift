@@ -27,6 +27,9 @@ package struct PublishRequest {
     private(set) var timeToLive: Instant.Span?
     /// The transport that the sender would like; `nil` for `auto`.
     private(set) var transport: Transport?
+    /// `meta.traceparent` and `meta.tracestate`: where in a trace the sender stands.
+    private(set) var traceParent: String?
+    private(set) var traceState: String?
     private(set) var hasLineBreaks = false
     /// The bytes that `data` stands for, when the sender says that it is base64.
     private(set) var binary: ByteBuffer?
@@ -144,6 +147,8 @@ package struct PublishRequest {
             priority = known
         } else if bytes.isString(key, "client_ids") {
             clientIDs = try strings("client_ids", &scanner)
+        } else if bytes.isString(key, "meta") {
+            try meta(&scanner)
         } else if bytes.isString(key, "encoding") {
             let text = try decoded("encoding", &scanner)
             guard text == "base64" || text == "json" else {
@@ -181,6 +186,31 @@ package struct PublishRequest {
         } else {
             _ = try scanner.value()
         }
+    }
+
+    /// The longest `tracestate` (W3C Trace Context §3.3.1.5).
+    static let maxTraceStateLength = 512
+
+    /// Of `meta`, what travels with the message. A context that nobody could read is left out, as W3C has it.
+    private mutating func meta(_ scanner: inout JSONScanner) throws {
+        guard try scanner.peek() == UInt8(ascii: "{") else { throw Problem.invalidMessage("meta must be an object") }
+        guard try scanner.beginObject() else { return }
+        repeat {
+            let key = try scanner.key()
+            let value = try scanner.value()
+            guard bytes[value.offset] == UInt8(ascii: "\"") else { continue }
+            if bytes.isString(key, "traceparent") {
+                let text = JSONText.decode(bytes[value])
+                if TraceContext(text) != nil { traceParent = text }
+            } else if bytes.isString(key, "tracestate") {
+                let text = JSONText.decode(bytes[value])
+                // It is written as it is: nothing in it may need an escape.
+                let isPlain = text.utf8.allSatisfy {
+                    (0x20...0x7E).contains($0) && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+                }
+                if isPlain, text.utf8.count <= Self.maxTraceStateLength { traceState = text }
+            }
+        } while try scanner.nextMember()
     }
 
     private func string(_ name: String, _ scanner: inout JSONScanner) throws -> JSONSpan {

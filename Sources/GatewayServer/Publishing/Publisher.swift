@@ -18,6 +18,10 @@ struct PublishContext {
     var stored: Message?
     /// What a handler is to answer.
     var call: HandlerCall?
+    /// Where in a trace the request stands that the message came with.
+    var traceParent: TraceContext?
+    /// The trace of the present message, if it is recorded.
+    var trace: MessageTrace?
 }
 
 extension PublishContext {
@@ -227,6 +231,20 @@ extension Gateway {
     func publishNew(
         _ request: PublishRequest, _ context: inout PublishContext
     ) throws(Problem) -> PublishOutcome {
+        guard observesPublishing else { return try route(request, &context).0 }
+        let begun = Clock.now
+        let (outcome, message, routed) = try route(request, &context)
+        let destination = request.destination
+        observe(
+            Published(
+                message: message, route: destination.kind, destination: destination.name, delivered: outcome.delivered,
+                queued: outcome.queued, recipients: outcome.text, begun: begun, routed: routed), &context)
+        return outcome
+    }
+
+    private func route(
+        _ request: PublishRequest, _ context: inout PublishContext
+    ) throws(Problem) -> (PublishOutcome, Message, routed: Instant) {
         guard let data = request.data else { throw .missingFields }
         try memory.require(request.priority)
         if request.to != nil { throw .invalidMessage("`to` is for clients; back ends give client_id") }
@@ -239,14 +257,16 @@ extension Gateway {
         if let topic = request.topic {
             let message = encode(request, data: data, topic: topic, from: nil, isDurable: false, &context)
             try requireStorage(message)
-            return send(message, toTopic: topic, retention(request, data, message), &context)
+            let routed = routingBegins
+            return (send(message, toTopic: topic, retention(request, data, message), &context), message, routed)
         }
         if request.isBroadcast {
             let message = encode(request, data: data, topic: nil, from: nil, isDurable: false, &context)
             try requireStorage(message)
+            let routed = routingBegins
             var outcome = PublishOutcome(message)
             directory.forEach { append(message, to: $0, &outcome, &context) }
-            return outcome
+            return (outcome, message, routed)
         }
         var recipients: [ClientID] = []
         var seen: Set<ClientID> = []
@@ -256,6 +276,7 @@ extension Gateway {
         }
         let message = encode(request, data: data, topic: nil, from: nil, isDurable: true, &context)
         try requireStorage(message)
+        let routed = routingBegins
         var outcome = PublishOutcome(message)
         for recipient in recipients {
             do throws(Problem) {
@@ -267,8 +288,11 @@ extension Gateway {
             }
         }
         if recipients.count == 1, case .refused = outcome.results.first?.fate { throw .queueFull(recipients[0]) }
-        return outcome
+        return (outcome, message, routed)
     }
+
+    /// The time, if anybody wants to know.
+    private var routingBegins: Instant { tracing == nil ? .zero : Clock.now }
 
     /// Takes a message from a client and lets it go where it belongs (contract §10).
     /// - Returns: `nil` if the answer is given later, when the message is stored.
@@ -329,6 +353,37 @@ extension Gateway {
     private func acceptNew(
         _ request: PublishRequest, from sender: SessionHandle, channel: String?, _ context: inout PublishContext
     ) throws(Problem) -> Accepted {
+        guard observesPublishing else { return try routeNew(request, from: sender, channel: channel, &context) }
+        let begun = Clock.now
+        let accepted = try routeNew(request, from: sender, channel: channel, &context)
+        guard case .new(let message, _) = accepted else { return accepted }
+        let name = request.type.map { JSONText.decode(request.bytes[$0]) } ?? ""
+        let (route, destination) = described(request, type: name, channel: channel, sender: sender.clientID.text)
+        observe(
+            Published(
+                message: message, route: route, destination: destination, sender: sender.clientID.text, begun: begun,
+                routed: begun), &context)
+        return accepted
+    }
+
+    /// Where a client's message goes, in words.
+    private func described(
+        _ request: PublishRequest, type: String, channel: String?, sender: String
+    ) -> (route: String, destination: String) {
+        if let to = request.to { return ("to", to) }
+        if let topic = request.topic { return ("topic", topic) }
+        let pattern = settings.routes.first { $0.matches(type) }?.pattern ?? "*"
+        return switch handler(ofType: type, channel: channel) {
+        case .echo: ("\(pattern) echo", sender)
+        case .events: ("\(pattern) events", "events")
+        case .topic(let topic): ("\(pattern) topic", topic)
+        case .handler(let handler): ("\(pattern) handler", handler.name)
+        }
+    }
+
+    private func routeNew(
+        _ request: PublishRequest, from sender: SessionHandle, channel: String?, _ context: inout PublishContext
+    ) throws(Problem) -> Accepted {
         guard let type = request.type, let data = request.data else { throw .missingFields }
         try memory.require(request.priority)
         let from = sender.clientID.text
@@ -369,7 +424,7 @@ extension Gateway {
                 handler: handler,
                 message: ClientMessage(
                     id: message.id, clientID: sender.clientID, type: name, data: Array(request.bytes[data]),
-                    envelope: message.wholeEnvelope, attributes: sender.attributes),
+                    envelope: message.wholeEnvelope, attributes: sender.attributes, trace: message.trace?.context),
                 sender: sender)
             return .new(message, operation: nil)
         }
@@ -409,6 +464,7 @@ extension Gateway {
         content.transport = request.transport
         content.key = request.key
         content.isDurable = request.isDurable ?? isDurable
+        content.trace = trace(request, &context)
         if let timeToLive = request.timeToLive { content.expiresAt = context.now + timeToLive }
         return EnvelopeEncoder.encode(
             content, identifiers: &context.identifiers, now: context.now, wallClock: context.wallClock)

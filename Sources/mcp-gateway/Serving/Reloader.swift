@@ -13,6 +13,7 @@ final class Reloader: Sendable {
     private let gateway: Gateway
     private let mcp: MCPDirectory
     private let webhooks: Webhooks
+    private let recorder: SpanRecorder?
     private let logger: Logger
     /// What the gateway was started with: in effect for all keys that need a restart.
     private let started: LoadedConfiguration
@@ -21,7 +22,8 @@ final class Reloader: Sendable {
 
     init(
         _ loaded: LoadedConfiguration, options: ConfigurationOptions, environment: [String: String], gateway: Gateway,
-        mcp: MCPDirectory, webhooks: Webhooks, logger: Logger
+        mcp: MCPDirectory, webhooks: Webhooks, recorder: SpanRecorder?,
+        logger: Logger
     ) {
         started = loaded
         current = Mutex(loaded)
@@ -30,6 +32,7 @@ final class Reloader: Sendable {
         self.gateway = gateway
         self.mcp = mcp
         self.webhooks = webhooks
+        self.recorder = recorder
         self.logger = logger
     }
 
@@ -46,6 +49,8 @@ final class Reloader: Sendable {
             }
             let changes = (live: new.changes(since: before).live, restart: new.changes(since: started).restart)
             gateway.apply(GatewaySettings(new.configuration, webhooks: webhooks, mcp: mcp))
+            let tracing = new.configuration.tracing
+            recorder?.change(ratio: tracing.sampleRatio, deliveryRatio: tracing.deliveryRatio)
             LogLevel.shared.set(Logger.Level(new.configuration))
             // Also when its text is the same: variables in it may have changed.
             await mcp.reload(settings.servers)
