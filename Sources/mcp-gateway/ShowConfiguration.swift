@@ -5,7 +5,8 @@ import GatewayConfiguration
 struct ShowConfiguration: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config",
-        abstract: "Prints the effective configuration and where each value comes from. Secrets stay hidden.")
+        abstract: "Prints the effective configuration and where each value comes from. Secrets stay hidden.",
+        subcommands: [PrintSchema.self])
 
     @OptionGroup var options: ConfigurationOptions
 
@@ -19,4 +20,17 @@ struct ShowConfiguration: AsyncParsableCommand {
             Output.line(loaded.render(json: json))
         }
     }
+}
+
+/// `mcp-gateway config schema`
+struct PrintSchema: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "schema",
+        abstract: "Prints the JSON Schema of gateway.yaml, for editors and for checks.",
+        discussion: """
+            An editor that speaks YAML's language server finds it by a first line such as \
+            `# yaml-language-server: $schema=gateway.schema.json`.
+            """)
+
+    func run() { Output.line(GatewayConfiguration.schema) }
 }

@@ -20,7 +20,9 @@ extension SettingKind where Value == [GatewayConfiguration.MCPServer] {
             show: { servers in
                 let parts = servers.map { "\(JSONText.quoted($0.name)): \(MCPServerEntry.shown($0))" }
                 return ShownValue("{\(parts.joined(separator: ", "))}")
-            })
+            },
+            // What desktop clients write beside these is read over.
+            schema: #"{"type": ["object", "null"], "additionalProperties": {"type": "object"}}"#)
     }
 }
 

@@ -2,7 +2,9 @@ extension SettingKind where Value == Int {
     /// A whole number; underscores between digits are for the eye (`10_000`).
     static func integer(_ range: ClosedRange<Int>) -> SettingKind {
         .scalar(
-            "an integer from \(range.lowerBound) to \(range.upperBound)", hint: quotesHint,
+            "an integer from \(range.lowerBound) to \(range.upperBound)",
+            schema: #"{"type": "integer", "minimum": \#(range.lowerBound), "maximum": \#(range.upperBound)}"#,
+            hint: quotesHint,
             parse: { scalar in
                 guard scalar.style != .quoted, let number = Numeral.integer(scalar.text) else { return nil }
                 return range.contains(number) ? number : nil
@@ -18,7 +20,8 @@ extension SettingKind where Value == Double {
     static func number(_ range: ClosedRange<Double>) -> SettingKind {
         let bounds = (Numeral.text(range.lowerBound), Numeral.text(range.upperBound))
         return .scalar(
-            "a number from \(bounds.0) to \(bounds.1)", hint: quotesHint,
+            "a number from \(bounds.0) to \(bounds.1)",
+            schema: #"{"type": "number", "minimum": \#(bounds.0), "maximum": \#(bounds.1)}"#, hint: quotesHint,
             parse: { scalar in
                 guard scalar.style != .quoted, let number = Numeral.decimal(scalar.text) else { return nil }
                 return range.contains(number) ? number : nil
@@ -30,7 +33,7 @@ extension SettingKind where Value == Bool {
     /// `true` or `false`; also `yes`, `no`, `on`, `off`, and `1`, `0` in variables and flags.
     static var flag: SettingKind {
         .scalar(
-            "true or false", hint: quotesHint,
+            "true or false", schema: #"{"type": "boolean"}"#, hint: quotesHint,
             parse: { scalar in
                 switch (scalar.text.lowercased(), scalar.style) {
                 case (_, .quoted): nil

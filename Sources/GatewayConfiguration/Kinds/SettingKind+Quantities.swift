@@ -4,6 +4,7 @@ extension SettingKind where Value == Duration {
         let bounds = (DurationText.text(range.lowerBound), DurationText.text(range.upperBound))
         return .scalar(
             "a duration from \(bounds.0) to \(bounds.1), such as 500ms, 30s or 5m (a bare number is milliseconds)",
+            schema: #"{"type": ["string", "integer"], "minimum": 0, "pattern": "^[0-9][0-9_]* ?(ms|s|m|h)?$"}"#,
             parse: { scalar in DurationText.parse(scalar.text).flatMap { range.contains($0) ? $0 : nil } },
             show: { duration in
                 ShownValue(yaml: DurationText.text(duration), json: String(DurationText.milliseconds(duration)))
@@ -17,6 +18,8 @@ extension SettingKind where Value == Int {
         let bounds = (SizeText.text(range.lowerBound), SizeText.text(range.upperBound))
         return .scalar(
             "a size from \(bounds.0) to \(bounds.1), such as 65536, 64KiB or 1MiB (a bare number is bytes)",
+            schema:
+                #"{"type": ["string", "integer"], "minimum": 0, "pattern": "^[0-9][0-9_]* ?([kKmMgG][iI]?)?[bB]?$"}"#,
             parse: { scalar in SizeText.parse(scalar.text).flatMap { range.contains($0) ? $0 : nil } },
             show: { size in ShownValue(yaml: SizeText.text(size), json: String(size)) })
     }

@@ -16,7 +16,13 @@ extension SettingKind where Value == [Route] {
                         routes.map { RouteEntry.text($0, key: { $0 }, value: { ShownValue(string: $0).yaml }) }),
                     json: JSONText.list(
                         routes.map { RouteEntry.text($0, key: JSONText.quoted, value: JSONText.quoted) }))
-            })
+            },
+            schema: #"""
+                {"type": "array", "items": {"type": "object", "additionalProperties": false, "required": ["type", "handler"], \#
+                "properties": {"type": {"type": "string"}, "handler": {"anyOf": [{"enum": ["echo", "events"]}, \#
+                {"type": "object", "additionalProperties": false, "properties": {"topic": {"type": "string"}, \#
+                "webhook": {"type": "string"}, "timeout": {"type": ["string", "integer"]}}}]}}}}
+                """#)
     }
 }
 

@@ -14,7 +14,11 @@ extension SettingKind where Value == [GatewayConfiguration.VirtualServer] {
             show: { servers in
                 let parts = servers.map { "\(JSONText.quoted($0.name)): \(VirtualServerEntry.shown($0))" }
                 return ShownValue("{\(parts.joined(separator: ", "))}")
-            })
+            },
+            schema: #"""
+                {"type": ["object", "null"], "additionalProperties": {"type": "object", "additionalProperties": false, \#
+                "properties": {"servers": {}, "allow": {}, "deny": {}, "rename": {"type": ["object", "null"]}}}}
+                """#)
     }
 }
 

@@ -5,6 +5,8 @@ extension SettingKind where Value: RawRepresentable & CaseIterable, Value.RawVal
         let expectation = words.count == 1 ? "`\(words[0])`" : "one of \(words.joined(separator: ", "))"
         return .scalar(
             expectation,
+            schema:
+                #"{"enum": \#(JSONText.list(words.map(JSONText.quoted) + words.filter { Numeral.decimal($0) != nil }))}"#,
             hint: { scalar in NearestName.of(scalar.text, among: words).map { "did you mean \($0)?" } },
             parse: { scalar in Value(rawValue: scalar.text.lowercased()) },
             show: { ShownValue(string: $0.rawValue) })

@@ -6,6 +6,8 @@ struct SettingKind<Value: Sendable>: Sendable {
     let argument: ArgumentForm
     let read: @Sendable (SourceTree) throws(Mismatch) -> Value
     let show: @Sendable (Value) -> ShownValue
+    /// What it can be in a file, as JSON Schema. It may let more pass than `read` does, never less.
+    var schema = #"{"type": "string"}"#
 }
 
 /// How the text of a variable or a flag is taken apart.
@@ -50,7 +52,7 @@ struct ShownValue: Sendable, Equatable {
 extension SettingKind {
     /// A kind that is written as one scalar; `parse` answers `nil` for a text that it does not want.
     static func scalar(
-        _ expectation: String,
+        _ expectation: String, schema: String = #"{"type": "string"}"#,
         hint: @escaping @Sendable (SourceTree.Scalar) -> String? = { _ in nil },
         parse: @escaping @Sendable (SourceTree.Scalar) -> Value?,
         show: @escaping @Sendable (Value) -> ShownValue
@@ -65,7 +67,7 @@ extension SettingKind {
                     throw .expected(expectation, found: tree, hint: hint(scalar))
                 }
                 return value
-            }, show: show)
+            }, show: show, schema: schema)
     }
 
     /// A kind that may also be absent: no value, `~` or `null`.
@@ -73,7 +75,8 @@ extension SettingKind {
         SettingKind(
             expectation: "\(kind.expectation), or nothing", argument: kind.argument,
             read: { tree throws(Mismatch) in tree.isNull || tree.isArgumentForNothing ? nil : try kind.read(tree) },
-            show: { $0.map(kind.show) ?? ShownValue(yaml: "~", json: "null") })
+            show: { $0.map(kind.show) ?? ShownValue(yaml: "~", json: "null") },
+            schema: #"{"anyOf": [{"type": "null"}, \#(kind.schema)]}"#)
     }
 
     /// A list of a kind; one value alone is a list of one.
@@ -95,7 +98,9 @@ extension SettingKind {
             show: { values in
                 let shown = values.map(kind.show)
                 return ShownValue(yaml: JSONText.list(shown.map(\.yaml)), json: JSONText.list(shown.map(\.json)))
-            })
+            },
+            schema:
+                #"{"anyOf": [\#(kind.schema), {"type": "array", "minItems": \#(minimum), "items": \#(kind.schema)}]}"#)
     }
 }
 

@@ -6,6 +6,8 @@ struct Setting: Sendable {
     let help: String
     /// Completes "expected …".
     let expectation: String
+    /// What it can be in a file, as JSON Schema.
+    let schema: String
     /// How the text of a variable or a flag is taken apart.
     let argument: ArgumentForm
     /// The environment variables that set it; the first one that is set wins. The one named after the key is always
@@ -26,6 +28,7 @@ struct Setting: Sendable {
         self.key = key
         self.help = help
         self.expectation = kind.expectation
+        self.schema = kind.schema
         self.argument = kind.argument
         let ownVariable = Variable(ofKey: key)
         self.variables = variables.contains(ownVariable) ? variables : variables + [ownVariable]

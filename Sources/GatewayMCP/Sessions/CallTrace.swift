@@ -81,7 +81,8 @@ extension MCPHub {
         case .readResource: trace.add("mcp.resource.uri", target)
         default: break
         }
-        trace.add("jsonrpc.request.id", String(decoding: request.id, as: UTF8.self).filter { $0 != "\"" }, ofServer: false)
+        trace.add(
+            "jsonrpc.request.id", String(decoding: request.id, as: UTF8.self).filter { $0 != "\"" }, ofServer: false)
         if !request.isModern { trace.add("mcp.session.id", request.client.id, ofServer: false) }
         trace.add(
             "mcp.protocol.version",

@@ -93,7 +93,8 @@ struct EnvelopeEncoder {
         return Message(
             tail: tail, idOffset: idOffset, idLength: idLength, topic: content.topic, event: content.event,
             priority: content.priority, isDurable: content.isDurable, transport: content.transport,
-            binary: content.binary, key: content.key, trace: content.trace, acceptedAt: now, expiresAt: content.expiresAt)
+            binary: content.binary, key: content.key, trace: content.trace, acceptedAt: now,
+            expiresAt: content.expiresAt)
     }
 }
 
