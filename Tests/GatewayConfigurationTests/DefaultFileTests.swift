@@ -15,7 +15,7 @@ import Testing
 
     /// Keys without a fixed default stand in the file as comments.
     private let commented: Set = [
-        "listen.public_host", "cluster.node_id", "security.secret_key_base", "webhooks.secret",
+        "listen.public_host", "cluster.node_id", "security.secret_key_base", "webhooks.secret", "tracing.headers",
     ]
 
     @Test func saysTheDefaults() throws {

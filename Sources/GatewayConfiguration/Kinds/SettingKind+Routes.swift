@@ -21,7 +21,7 @@ extension SettingKind where Value == [Route] {
                 {"type": "array", "items": {"type": "object", "additionalProperties": false, "required": ["type", "handler"], \#
                 "properties": {"type": {"type": "string"}, "handler": {"anyOf": [{"enum": ["echo", "events"]}, \#
                 {"type": "object", "additionalProperties": false, "properties": {"topic": {"type": "string"}, \#
-                "webhook": {"type": "string"}, "timeout": {"type": ["string", "integer"]}}}]}}}}
+                "webhook": {"type": "string"}, "mcp": {"type": "object"}, "timeout": {"type": ["string", "integer"]}}}]}}}}
                 """#)
     }
 }
