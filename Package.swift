@@ -22,6 +22,7 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
         .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.24.0"),
         .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.7.3"),
+        .package(url: "https://github.com/vapor/jwt-kit.git", from: "5.7.1"),
     ],
     targets: [
         // Pure values: no I/O, no clock, no lock. Scripts/check-imports proves it.
@@ -119,6 +120,16 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         .target(
+            name: "GatewayAuthentication",
+            dependencies: [
+                "GatewayCore", "WireJSON",
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]),
+        .target(
             name: "GatewayHTTP",
             dependencies: [
                 "GatewayCore", "GatewayServer", "WireJSON",
@@ -131,8 +142,8 @@ let package = Package(
         .executableTarget(
             name: "mcp-gateway",
             dependencies: [
-                "GatewayServer", "GatewayMCP", "GatewayHTTP", "GatewayWebhooks", "GatewayViability", "GatewayTelemetry",
-                "DeliveryHistory",
+                "GatewayServer", "GatewayMCP", "GatewayHTTP", "GatewayWebhooks", "GatewayAuthentication",
+                "GatewayViability", "GatewayTelemetry", "DeliveryHistory",
                 "GatewayConfiguration", "GatewayCore",
                 "GatewayStore", "GatewayStoreSQLite", "WebSocketProtocol", "WireJSON", "EventStream",
                 "ModelContextProtocol",
@@ -177,6 +188,11 @@ let package = Package(
             name: "GatewayMCPTests", dependencies: ["GatewayMCP", .product(name: "NIOCore", package: "swift-nio")]),
         .testTarget(name: "GatewayTelemetryTests", dependencies: ["GatewayTelemetry", "GatewayServer", "GatewayCore"]),
         .testTarget(name: "GatewayWebhooksTests", dependencies: ["GatewayWebhooks", "GatewayServer", "GatewayCore"]),
+        .testTarget(
+            name: "GatewayAuthenticationTests",
+            dependencies: [
+                "GatewayAuthentication", "GatewayCore", "WireJSON", .product(name: "JWTKit", package: "jwt-kit"),
+            ]),
         .testTarget(name: "GatewayCoreTests", dependencies: ["TestSupport", "GatewayCore"]),
         .testTarget(
             name: "GatewayViabilityTests", dependencies: ["TestSupport", "GatewayViability", "GatewayCore", "WireJSON"]),

@@ -58,7 +58,9 @@ public struct AdminAccess: Sendable {
 
 extension AdminAccess {
     /// The answer to a request that may not have what it asks for; `nil` if it may.
-    func refusal(of request: Request) -> Response? {
+    func refusal(of request: Request, _ context: APIContext) -> Response? {
+        // Its own token says so.
+        guard !context.isAdministrator else { return nil }
         let verdict = verdict(
             authorization: request.headers[.authorization], cookies: request.headers[values: .cookie],
             host: request.head.authority)

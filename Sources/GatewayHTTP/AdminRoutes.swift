@@ -127,7 +127,7 @@ struct AdminRoutes: Sendable {
         let allowed = handlers.keys.map(\.rawValue).sorted().joined(separator: ", ")
         for method in methods {
             router.on(RouterPath("/mcp/admin/" + path), method: method) { request, context in
-                if let refusal = access.refusal(of: request) { return refusal }
+                if let refusal = access.refusal(of: request, context) { return refusal }
                 guard let handler = handlers[method] else {
                     var response = Problems.response(.methodNotAllowed, "method_not_allowed", "use \(allowed)")
                     response.headers[.allow] = allowed

@@ -101,7 +101,8 @@ private final class AdminStreamEndpoint: LoopEndpoint {
         let verdict = access.verdict(
             authorization: headers.first(name: "authorization"), cookies: headers["cookie"],
             host: headers.first(name: "host"))
-        let isAdministrator = verdict == .token || verdict == .cookie
+        let isAdministrator =
+            verdict == .token || verdict == .cookie || request.caller.capabilities?.allow(.admin) == true
         guard let client = AdminStreams.tracedClient(request.path) else {
             guard isAdministrator || access.isOpen else { return refuse(exchange, verdict) }
             return showFigures(exchange, isAdministrator: isAdministrator)

@@ -22,6 +22,7 @@ public struct GatewayAPI: APIResponder {
         PageRoutes.add(to: router)
         DashboardRoutes.add(to: router, access: access)
         AdminRoutes(gateway: gateway, access: access, sources: sources).add(to: router)
+        RevocationRoutes.add(to: router, gateway: gateway, access: access)
         responder = router.buildResponder()
         self.logger = logger
     }
@@ -38,7 +39,8 @@ public struct GatewayAPI: APIResponder {
         let head = HTTPRequest(
             method: method == .head ? .get : method, scheme: "http",
             authority: request.head.headers.first(name: "host"), path: request.head.uri, headerFields: fields)
-        let context = APIContext(source: APIContext.Source(logger: logger))
+        let context = APIContext(
+            source: APIContext.Source(logger: logger, isAdministrator: request.isAdministrator))
         do {
             let response = try await responder.respond(
                 to: Request(head: head, body: RequestBody(buffer: request.body)), context: context)
@@ -48,7 +50,8 @@ public struct GatewayAPI: APIResponder {
                 status: HTTPResponseStatus(statusCode: response.status.code),
                 headers: HTTPHeaders(response.headers.map { ($0.name.rawName, $0.value) }), body: collector.bytes)
         } catch {
-            logger.error("API route failed", metadata: ["path": "\(request.head.uri)", "error": "\(error)"])
+            logger.error(
+                "API route failed", metadata: ["path": "\(request.head.uri.prefix { $0 != "?" })", "error": "\(error)"])
             return .json(.internalServerError, Problems.json("internal_error", "the gateway failed; its log says why"))
         }
     }
@@ -57,12 +60,18 @@ public struct GatewayAPI: APIResponder {
 /// What a route knows of its request.
 struct APIContext: RequestContext {
     var coreContext: CoreRequestContextStorage
+    /// Whether it comes from an administrator, as a token of its own has proven.
+    let isAdministrator: Bool
 
     struct Source: RequestContextSource {
         let logger: Logger
+        let isAdministrator: Bool
     }
 
-    init(source: Source) { coreContext = CoreRequestContextStorage(source: source) }
+    init(source: Source) {
+        coreContext = CoreRequestContextStorage(source: source)
+        isAdministrator = source.isAdministrator
+    }
 }
 
 /// Collects an answer's body.

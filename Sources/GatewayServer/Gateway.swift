@@ -29,6 +29,8 @@ public final class Gateway: Sendable {
     let originPolicy: OriginPolicy
     let peers: PeerPolicy
     let longPollTokens: LongPollTokens
+    /// Who is let in.
+    let gatekeeper: Gatekeeper
     /// Polls whose answer is due.
     let waitingPolls = SharedCounter()
     /// What has been used of the switches back that the node allows.
@@ -126,6 +128,7 @@ public final class Gateway: Sendable {
         longPollTokens = LongPollTokens(secret: settings.secretKeyBase)
         observers.traces.configure(
             ClientTraces.Limits(clients: settings.operations.maxTraces, events: settings.operations.maxTraceEvents))
+        gatekeeper = Gatekeeper(settings.authentication, adminToken: settings.adminToken, now: Clock.wall)
     }
 
     var sessionLimits: SessionLimits { memory.step >= .slowReaders ? reducedSession : settings.session }
@@ -294,6 +297,7 @@ public final class Gateway: Sendable {
             }
             operations.expire(now: now)
             observers.count(-observers.traces.expire(now: now))
+            if step.isMultiple(of: 1024) { gatekeeper.expire(now: Clock.wall) }
             watchMemory()
             storage?.tick(now: now)
         }
@@ -402,6 +406,6 @@ public struct NoAPI: APIResponder {
     public init() {}
 
     public func respond(to request: APIRequest) async -> APIResponse {
-        .problem(Problem(404, "not_found", "no such path: \(request.head.uri)"))
+        .problem(Problem(404, "not_found", "no such path: \(request.head.uri.prefix { $0 != "?" })"))
     }
 }

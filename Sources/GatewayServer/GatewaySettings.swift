@@ -86,6 +86,10 @@ public struct GatewaySettings: Sendable {
     public var longPoll = LongPollSettings()
     /// Shared by all nodes: what they sign with it, each of them trusts. Without one a node trusts only itself.
     public var secretKeyBase: String?
+    /// Whose tokens are taken; `nil`: nobody has to prove anything.
+    public var authentication: AuthenticationSettings?
+    /// What administrators prove themselves with; `nil` closes their paths to all but tokens that say so.
+    public var adminToken: String?
 
     public var session = SessionLimits()
     /// Policies that a connection may ask for.

@@ -21,6 +21,10 @@ public struct CloseCode: RawRepresentable, Hashable, Sendable {
     public static let serviceRestart = CloseCode(1012)
     /// Overload; come back later.
     public static let tryAgainLater = CloseCode(1013)
+    /// No token, a wrong one, or one that was revoked.
+    public static let authenticationFailed = CloseCode(4001)
+    /// The token has ended; come back with a fresh one.
+    public static let tokenExpired = CloseCode(4003)
     /// The client reads more slowly than messages arrive; it may resume.
     public static let slowConsumer = CloseCode(4008)
     /// Too many messages in too short a time.

@@ -52,12 +52,15 @@ struct Serve: AsyncParsableCommand {
         // Before whatever asks for the tracer of the process.
         let tracing = TracingParts(configuration, logger: logger)
         mcpSettings.tracing = tracing?.recorder
+        let authentication = try await AuthenticationSettings.make(configuration, logger)
         let webhooks = Webhooks(WebhookSettings(configuration))
         let mcp = MCPDirectory(
             settings: mcpSettings, logger: Logger(label: "mcp"))
-        var settings = GatewaySettings(configuration, webhooks: webhooks, mcp: mcp)
+        var settings = GatewaySettings(
+            configuration, webhooks: webhooks, mcp: mcp, authentication: authentication)
         settings.inheritedSockets = sockets
         settings.tracing = tracing?.recorder
+        settings.adminToken = token.text
         let gateway = Gateway(settings: settings, store: configuration.storage.makeStore(), logger: logger)
         if let exporter = tracing?.exporter {
             gateway.addStatistics("tracing") { exporter.writeStatistics(to: &$0) }
@@ -145,6 +148,10 @@ struct Serve: AsyncParsableCommand {
         }
         let http = place(.http)
         let web = "\(scheme(.http, "http"))://\(http)"
+        let access =
+            gateway.isAuthenticated
+            ? "Authentication is on: clients need a token."
+            : "Authentication is off: whoever reaches these ports may send and listen."
         Output.error(
             """
 
@@ -157,7 +164,7 @@ struct Serve: AsyncParsableCommand {
               publish         curl -H 'content-type: application/json' \(web)/mcp/messages \\
                                 -d '{"client_id":"YOU","type":"greeting","data":{"text":"hello"}}'
 
-              Authentication is off: whoever reaches these ports may send and listen.
+              \(access)
 
             """)
         Output.line("ready http=\(http) http_sse=\(place(.eventStream)) websocket=\(place(.webSocket))")

@@ -17,6 +17,6 @@ extension GatewaySettings.Operations {
 extension AdminAccess {
     /// Who reaches a gateway that listens on loopback only is on its machine, and may see figures that name nobody.
     init(_ configuration: GatewayConfiguration, token: AdminToken) {
-        self.init(token: token.text, isOpen: configuration.listen.isLoopbackOnly)
+        self.init(token: token.text, isOpen: configuration.listen.isLoopbackOnly && !configuration.isAuthenticated)
     }
 }

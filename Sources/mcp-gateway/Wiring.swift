@@ -10,8 +10,12 @@ import WebSocketProtocol
 
 /// From what the operator wrote to what the server is told. No logic: names on the left, names on the right.
 extension GatewaySettings {
-    init(_ configuration: GatewayConfiguration, webhooks: Webhooks, mcp: MCPDirectory) {
+    init(
+        _ configuration: GatewayConfiguration, webhooks: Webhooks, mcp: MCPDirectory,
+        authentication: AuthenticationSettings? = nil
+    ) {
         self.init()
+        self.authentication = authentication
         let transports = configuration.transports
         hosts = configuration.listen.hosts
         ports = [

@@ -8,6 +8,7 @@ import time
 
 import phoenix
 import pytest
+import tokens
 from api import API
 from longpoll import HEADER, PATH, Poller
 from test_phoenix_binary import binary_push
@@ -112,23 +113,25 @@ def test_a_session_that_rested_for_too_long_goes_on_without_a_hole(start_gateway
 
 
 def test_a_token_is_good_on_another_node_with_the_same_secret(start_gateway, client, topic):
-    environment = {"SECRET_KEY_BASE": "a secret that two nodes share"}
-    one, two = start_gateway(env=environment), start_gateway(env=environment)
+    one, two = start_gateway(tokens.AUTHENTICATED), start_gateway(tokens.AUTHENTICATED)
     stranger = start_gateway()
-    poller = Poller(one.ws, client)
+    mine = {"X-Phoenix-AuthToken": tokens.token(client, "subscribe")}
+    poller = Poller(one.ws, client, headers=mine)
     poller.join({"topics": [topic]})
-    moved = Poller(two.ws, client, poller.token)
+    moved = Poller(two.ws, client, poller.token, headers=mine)
     told = moved.until(lambda frame: frame.event == "connected").payload["data"]
     assert (told["recovered"], told["reason"], told["client_id"]) == (False, "epoch", client)
-    two.api.publish_numbers(2, client_id=client)
-    two.api.publish_numbers(2, start=2, topic=topic)
+    for n, address in enumerate([{"client_id": client}, {"client_id": client}, {"topic": topic}, {"topic": topic}]):
+        sent = two.api.post("/mcp/messages", {**address, "data": {"n": n}}, **tokens.bearer(tokens.ADMIN))
+        assert sent.status == 202
     assert moved.numbers(4) == [0, 1, 2, 3]
     moved.push("message", {"type": "echo", "data": {"n": 4}})
     assert moved.numbers(1) == [4]
     assert Poller(stranger.ws, client, poller.token).ask()["status"] == 410
     # A session that has not joined yet may begin anywhere.
-    fresh = Poller(one.ws, f"{client}.2")
-    assert Poller(two.ws, f"{client}.2", fresh.token).join()["client_id"] == f"{client}.2"
+    other = {"X-Phoenix-AuthToken": tokens.token(f"{client}.2")}
+    fresh = Poller(one.ws, f"{client}.2", headers=other)
+    assert Poller(two.ws, f"{client}.2", fresh.token, headers=other).join()["client_id"] == f"{client}.2"
 
 
 def test_a_token_that_nobody_signed_is_answered_with_410_and_a_new_one(gateway, client):

@@ -107,8 +107,10 @@ import Testing
         #expect(
             problems("listen:\n  host: ['::1', '\(host)']") == [
                 "gateway.yaml:2: listen.host: refused to listen on \(host): authentication is off; "
-                    + "set security.allow_anonymous: true or bind to loopback"
+                    + "set security.secret_key_base, security.allow_anonymous: true or bind to loopback"
             ])
+        let guarded = try load("listen: {host: '\(host)'}\nsecurity: {secret_key_base: a long secret}")
+        #expect(guarded.configuration.isAuthenticated)
         let loaded = try load("listen:\n  host: '\(host)'\nsecurity:\n  allow_anonymous: true")
         #expect(loaded.configuration.listen.hosts == [host])
         #expect(!loaded.configuration.listen.isLoopbackOnly)
@@ -116,7 +118,8 @@ import Testing
     }
 
     @Test func productionNeedsConsent() {
-        let remedy = "authentication is off; set security.allow_anonymous: true if anyone may connect"
+        let remedy =
+            "authentication is off; set security.secret_key_base, security.allow_anonymous: true if anyone may connect"
         #expect(
             problems("production: true") == ["gateway.yaml:1: production: refused to start in production: \(remedy)"])
         #expect(

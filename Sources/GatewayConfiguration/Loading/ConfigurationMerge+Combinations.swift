@@ -78,8 +78,12 @@ extension ConfigurationMerge {
 
     /// Without authentication the gateway stays on this machine unless it was told otherwise in so many words.
     private mutating func checkExposure() {
-        guard !configuration.security.allowAnonymous else { return }
-        let remedy = "authentication is off; set security.allow_anonymous: true"
+        let authentication = configuration.security.authentication
+        require(
+            authentication.keySetPause <= authentication.keySetRefresh,
+            "security.authentication.key_set_pause", "must not be more than", "security.authentication.key_set_refresh")
+        guard !configuration.security.allowAnonymous, !configuration.isAuthenticated else { return }
+        let remedy = "authentication is off; set security.secret_key_base, security.allow_anonymous: true"
         if let host = configuration.listen.hosts.first(where: { !HostAddress.isLoopback($0) }) {
             refuse("listen.host", "refused to listen on \(host): \(remedy) or bind to loopback")
         }

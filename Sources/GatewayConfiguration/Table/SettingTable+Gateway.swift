@@ -3,7 +3,7 @@ extension SettingTable {
     /// and a property of `GatewayConfiguration`, whose initial value is the default.
     static let gateway = SettingTable(
         listen + http + httpTLS + httpSSE + httpSSETLS + webSocket + longPoll + webSocketTLS + tls + session + storage
-            + protection + routing
+            + protection + authentication + browsers + routing
             + mcp + upstreams + operators + viability + operation + telemetry + drain, foreign: .gateway)
 
     private static let connections = SettingKind<Int>.integer(1...1_000_000)
@@ -325,8 +325,11 @@ extension SettingTable {
             variables: ["MCP_ADMIN_TOKEN"], isSecret: true),
         Setting(
             "security.secret_key_base", \.security.secretKeyBase, .optional(.secret),
-            "Secret that all nodes share; signs the tokens of long-poll sessions", variables: ["SECRET_KEY_BASE"],
-            isSecret: true),
+            "Secret that all nodes share; turns authentication on, and checks tokens with it (HS256)",
+            variables: ["SECRET_KEY_BASE"], isSecret: true),
+    ]
+
+    private static let browsers: [Setting] = [
         Setting(
             "cors.origin", \.cors.origins,
             .list("an origin such as https://app.example.com or a list of them", of: .origin),

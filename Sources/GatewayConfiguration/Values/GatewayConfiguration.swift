@@ -200,7 +200,9 @@ extension GatewayConfiguration {
     public struct Security: Sendable, Equatable {
         /// Connections from one address; loopback does not count.
         public var maxConnectionsPerIP = 100
-        /// The secret that all nodes share; each draws its own if there is none.
+        /// Whose tokens are taken.
+        public var authentication = Authentication()
+        /// The secret that all nodes share, which tokens are checked with.
         public var secretKeyBase: String?
         /// What admin paths want to see; `nil` closes them.
         public var adminToken: String?

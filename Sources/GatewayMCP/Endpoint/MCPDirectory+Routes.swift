@@ -110,7 +110,7 @@ extension MCPHub {
         guard directory.sessionBegins() else { return nil }
         let session = ClientSession(
             id: key, hub: self, view: everything, version: .latestWithHandshake, capabilities: Array("{}".utf8),
-            clientInfo: ownInfo, authorization: nil, isPrincipal: true)
+            clientInfo: ownInfo, caller: .gateway, isPrincipal: true)
         sessions[key] = session
         return session
     }

@@ -24,6 +24,8 @@ public final class MCPDirectory: EndpointProvider {
     private let processes = Mutex<ProcessHost?>(nil)
     /// What is known of the replicas of each server, with what the configuration said of it.
     private let knownReplicas = Mutex<[String: (settings: MCPSettings.Server, replicas: Replicas)]>([:])
+    /// Counts what callers may not do.
+    private let gateway = Mutex(WeakGateway())
     private let hubs = Mutex<[Int: NIOLoopBound<MCPHub>]>([:])
     /// What clients have called lately.
     let lastCalls = LastCalls()
@@ -48,8 +50,14 @@ public final class MCPDirectory: EndpointProvider {
     public func makeEndpoint(on eventLoop: any EventLoop, index: Int, gateway: Gateway) -> any LoopEndpoint {
         let hub = MCPHub(index: index, eventLoop: eventLoop, settings: settings, directory: self, logger: logger)
         hubs.withLock { $0[index] = NIOLoopBound(hub, eventLoop: eventLoop) }
+        self.gateway.withLock { $0.gateway = gateway }
         return hub
     }
+
+    private struct WeakGateway { weak var gateway: Gateway? }
+
+    /// A caller wanted what its token does not allow.
+    func denied() { gateway.withLock(\.gateway)?.countDenial(.mcp) }
 
     /// Sessions of all event loops.
     public var openSessions: Int { sessionCount.load(ordering: .relaxed) }

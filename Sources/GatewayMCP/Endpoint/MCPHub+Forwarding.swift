@@ -137,6 +137,14 @@ extension MCPHub {
         to destination: (server: Int, name: String), isOfTask: Bool = false, orElse next: (() -> Void)? = nil
     ) {
         let server = servers[destination.server]
+        // Whose task it is has been permitted to make it.
+        let isOwnTask = isOfTask && request.client.owner(ofTask: destination.name) == destination.server
+        guard isOwnTask || request.client.permits(destination.name, of: server) else {
+            // As if it were not there: lists do not show it either.
+            directory.denied()
+            guard let method = request.method else { return next?() ?? refuse(request, .methodNotFound("")) }
+            return refuse(request, unknown(method, place.map { RPCMessage.text($0, bytes) } ?? ""))
+        }
         let number = nextNumber()
         var splice = Splice()
         splice.replace(message.id, with: number)

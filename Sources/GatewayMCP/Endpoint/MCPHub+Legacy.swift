@@ -114,7 +114,7 @@ extension MCPHub {
         let session: ClientSession
         do throws(RPCError) {
             session = try beginSession(
-                message, bytes, id: nil, view: view, authorization: request.head.headers.first(name: "authorization"))
+                message, bytes, id: nil, view: view, caller: request.caller)
         } catch {
             return exchange.respond(.rpc(error.code == -32603 ? .serviceUnavailable : .ok, error, id: id))
         }
@@ -130,7 +130,7 @@ extension MCPHub {
     /// Begins the session that `initialize` asks for.
     /// - Parameter id: what it is to be called; `nil` for a new name.
     func beginSession(
-        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, id: String?, view: ServerView, authorization: String?
+        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, id: String?, view: ServerView, caller: Caller
     ) throws(RPCError) -> ClientSession {
         guard let place = message.protocolVersion else { throw .invalidParams("protocolVersion is missing") }
         guard directory.sessionBegins() else { throw .internalError("too many sessions (mcp.max_sessions)") }
@@ -141,7 +141,7 @@ extension MCPHub {
         let session = ClientSession(
             id: id ?? newSessionID(), hub: self, view: view, version: .negotiated(RPCMessage.text(place, bytes)),
             capabilities: text(message.capabilities), clientInfo: text(message.clientInfo),
-            authorization: authorization)
+            caller: caller)
         sessions[session.id] = session
         return session
     }

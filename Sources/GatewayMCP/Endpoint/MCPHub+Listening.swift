@@ -62,7 +62,8 @@ final class Listener {
     }
 
     private func place(of uri: String) -> Int? {
-        hub.destination(.readResource, uri, session.lists.catalogue(view))?.server
+        let server = hub.destination(.readResource, uri, session.lists.catalogue(view))?.server
+        return server.flatMap { session.permits(uri, of: hub.servers[$0]) ? $0 : nil }
     }
 
     private func watch() {

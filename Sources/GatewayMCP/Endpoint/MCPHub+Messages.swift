@@ -12,7 +12,7 @@ extension MCPHub {
         guard !isDraining else { return pipe.close(1012, "the gateway is shutting down") }
         guard let view = view(request.server) else { return pipe.close(1008, "there is no such server") }
         let conversation = Conversation(
-            ClientLink(pipe, hub: self), hub: self, view: view, authorization: request.authorization)
+            ClientLink(pipe, hub: self), hub: self, view: view, caller: request.caller)
         pipe.owner = PipeConversation(conversation)
     }
 
@@ -32,7 +32,7 @@ extension MCPHub {
         exchange.beginStream(ReplyStream.streamHeaders([:]))
         let conversation = Conversation(
             ClientLink(exchange, hub: self), hub: self, view: view,
-            authorization: request.head.headers.first(name: "authorization"), sessionID: id)
+            caller: request.caller, sessionID: id)
         let stream = EventStreamConversation(conversation, id: id)
         conversations[id] = stream
         exchange.owner = stream
@@ -50,7 +50,7 @@ extension MCPHub {
         }
         let headers = request.head.headers
         guard let stream = conversations[id],
-            stream.conversation.authorization == headers.first(name: "authorization")
+            stream.conversation.caller == request.caller
         else { return exchange.respond(.rpc(.notFound, .invalidRequest("Could not find session"))) }
         guard MediaTypes.isJSON(headers) else {
             return exchange.respond(

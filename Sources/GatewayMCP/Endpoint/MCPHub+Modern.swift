@@ -34,14 +34,14 @@ extension MCPHub {
             let reply = ReplyStream(number: 0, hub: self, session: nil, exchange: exchange, open: [id])
             reply.traceParent = traceParent(of: request)
             answerModern(
-                message, bytes, id, headers.first(name: "authorization"), view, reply,
+                message, bytes, id, request.caller, view, reply,
                 parameterHeaders: Self.parameterHeaders(headers))
         }
     }
 
     /// Answers a request that has been found to be as it should be.
     func answerModern(
-        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ id: [UInt8], _ authorization: String?,
+        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, _ id: [UInt8], _ caller: Caller,
         _ view: ServerView, _ reply: ReplyStream, parameterHeaders: [(name: String, value: String)]? = nil
     ) {
         func refuse(_ error: RPCError, _ status: HTTPResponseStatus) {
@@ -58,7 +58,7 @@ extension MCPHub {
             return refuse(.invalidParams("unknown cursor of \(kind.member)"), .badRequest)
         }
         let capabilities = message.modernCapabilities.map { bytes[$0.offset..<$0.end] } ?? bytes[..<0]
-        guard let session = principalSession(authorization, UnsafeRawBufferPointer(rebasing: capabilities)) else {
+        guard let session = principalSession(caller, UnsafeRawBufferPointer(rebasing: capabilities)) else {
             return refuse(.internalError("too many sessions (mcp.max_sessions)"), .serviceUnavailable)
         }
         session.touch()
@@ -99,23 +99,25 @@ extension MCPHub {
 
     /// The session with servers that the requests of a credential share. Requests whose clients can do different things
     /// have different ones: servers are told what their client can do.
-    private func principalSession(_ authorization: String?, _ capabilities: UnsafeRawBufferPointer) -> ClientSession? {
+    private func principalSession(_ caller: Caller, _ capabilities: UnsafeRawBufferPointer) -> ClientSession? {
         // One client's request is mostly followed by another of the same.
-        if let last = lastPrincipal, !last.isClosed, last.authorization == authorization,
+        if let last = lastPrincipal, !last.isClosed, last.caller == caller,
             last.capabilities.elementsEqual(capabilities)
         {
+            last.caller = caller
             return last
         }
-        let key = "principal \(authorization ?? "")\n\(String(decoding: capabilities, as: UTF8.self))"
+        let key = "principal \(caller.owner ?? "")\n\(String(decoding: capabilities, as: UTF8.self))"
         if let session = sessions[key] {
             lastPrincipal = session
+            session.caller = caller
             return session
         }
         guard directory.sessionBegins() else { return nil }
         let session = ClientSession(
             id: key, hub: self, view: everything, version: .latestWithHandshake,
             capabilities: capabilities.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 }, clientInfo: ownInfo,
-            authorization: authorization, isPrincipal: true)
+            caller: caller, isPrincipal: true)
         sessions[key] = session
         lastPrincipal = session
         return session

@@ -256,11 +256,12 @@ final class MCPHub: LoopEndpoint {
         guard let view = view(of: request, exchange) else { return nil }
         // One answer for all that is not this client's: whoever guesses learns nothing.
         guard let session = sessions[id], !session.isPrincipal, session.view === view,
-            session.authorization == headers.first(name: "authorization")
+            session.caller == request.caller
         else {
             exchange.respond(.rpc(.notFound, .invalidRequest("Session not found")))
             return nil
         }
+        session.caller = request.caller
         session.touch()
         return session
     }

@@ -75,12 +75,15 @@ final class Catalogue {
     }
 
     /// The `result` of a list, with the bytes of the servers and the names of the gateway.
-    func result(_ kind: ListKind, modern: (timeToLive: Int, server: [UInt8])?) -> [UInt8] {
+    /// - Parameter permits: whether who asks may use something of a server, by the server's own name for it.
+    func result(
+        _ kind: ListKind, modern: (timeToLive: Int, server: [UInt8])?, permits: (String, UpstreamServer) -> Bool
+    ) -> [UInt8] {
         var output = ListText(kind)
         var seen: Set<String> = []
         for (position, lists) in lists.enumerated() {
             guard let list = lists[kind] else { continue }
-            for (name, item) in zip(list.names, list.items) {
+            for (name, item) in zip(list.names, list.items) where permits(name, servers[position]) {
                 guard let names = names(kind) else {
                     guard selection?.permits(name) ?? true, seen.insert(name).inserted else { continue }
                     output.append(item.text)

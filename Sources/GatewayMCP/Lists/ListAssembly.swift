@@ -109,7 +109,9 @@ final class ListAssembly {
     /// The `result` that tells the list.
     func result(modern: [UInt8]? = nil) -> [UInt8] {
         let end = modern.map { (timeToLive: timeToLive ?? 0, server: $0) }
-        guard kind == .tasks else { return session.lists.catalogue(view).result(kind, modern: end) }
+        guard kind == .tasks else {
+            return session.lists.catalogue(view).result(kind, modern: end, permits: session.permits)
+        }
         var output = ListText(kind)
         for part in parts { for item in part.list.items { output.append(item.text) } }
         return output.end(modern: end)

@@ -17,8 +17,8 @@ final class ClientSession {
     /// JSON text of what the client can do and what it is; servers are told the same.
     let capabilities: [UInt8]
     let clientInfo: [UInt8]
-    /// The credential that began the session; nobody else may use it.
-    let authorization: String?
+    /// Who began the session; nobody else may use it. What they may do is as their last token says.
+    var caller: Caller
     /// Whether it stands for all requests of a credential that have no session: then nobody listens to it.
     let isPrincipal: Bool
     private(set) var lastActivity: Instant
@@ -63,7 +63,7 @@ final class ClientSession {
 
     init(
         id: String, hub: MCPHub, view: ServerView, version: ProtocolVersion, capabilities: [UInt8], clientInfo: [UInt8],
-        authorization: String?, isPrincipal: Bool = false
+        caller: Caller, isPrincipal: Bool = false
     ) {
         self.isPrincipal = isPrincipal
         self.id = id
@@ -72,10 +72,18 @@ final class ClientSession {
         self.version = version
         self.capabilities = capabilities
         self.clientInfo = clientInfo
-        self.authorization = authorization
+        self.caller = caller
         lastActivity = hub.now
         sessionLog = SessionLog(maxMessages: hub.settings.logMessages, maxBytes: hub.settings.logBytes)
     }
+
+    /// Whether the caller may use something of a server; of all of it if no name is given.
+    func permits(_ name: String, of server: UpstreamServer) -> Bool {
+        caller.capabilities?.allow(.mcp, "\(server.name)/\(name)") ?? true
+    }
+
+    /// Whose lists and answers may be kept together.
+    var authorization: String? { caller.owner }
 
     // MARK: - Life
 

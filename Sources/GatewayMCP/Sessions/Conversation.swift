@@ -11,18 +11,18 @@ final class Conversation {
     let link: ClientLink
     /// What its address shows.
     private let view: ServerView
-    let authorization: String?
+    let caller: Caller
     /// The id that its session is to have; `nil` if that is made when it begins.
     private let sessionID: String?
     private(set) weak var session: ClientSession?
     /// Answers to requests without a session that are still to come.
     private var replies: [ObjectIdentifier: ReplyStream] = [:]
 
-    init(_ link: ClientLink, hub: MCPHub, view: ServerView, authorization: String?, sessionID: String? = nil) {
+    init(_ link: ClientLink, hub: MCPHub, view: ServerView, caller: Caller, sessionID: String? = nil) {
         self.link = link
         self.view = view
         self.hub = hub
-        self.authorization = authorization
+        self.caller = caller
         self.sessionID = sessionID
     }
 
@@ -101,7 +101,7 @@ final class Conversation {
         let session: ClientSession
         do throws(RPCError) {
             session = try hub.beginSession(
-                message, bytes, id: sessionID, view: view, authorization: authorization)
+                message, bytes, id: sessionID, view: view, caller: caller)
         } catch { return send(error, to: id, token) }
         answer(session, id, token)
     }
@@ -112,23 +112,24 @@ final class Conversation {
     ) {
         if let pipe, let other = hub.directory.hub(ofSession: name, otherThan: hub.index) {
             let copy = ByteBuffer(bytes: bytes)
-            let authorization = authorization
+            let caller = caller
             abandon()
             return pipe.move(to: other.eventLoop) { pipe in
                 let hub = other.value
                 hub.readClock()
                 // A session keeps what it was shown, whatever the new address is.
                 let conversation = Conversation(
-                    ClientLink(pipe, hub: hub), hub: hub, view: hub.everything, authorization: authorization)
+                    ClientLink(pipe, hub: hub), hub: hub, view: hub.everything, caller: caller)
                 pipe.owner = PipeConversation(conversation)
                 copy.withUnsafeReadableBytes { conversation.receive($0, token: token) }
             }
         }
         guard let id = message.id.map({ [UInt8](bytes[$0.offset..<$0.end]) }) else { return }
         // One answer for all that is not this client's: whoever guesses learns nothing.
-        guard let session = hub.sessions[name], !session.isPrincipal, session.authorization == authorization else {
+        guard let session = hub.sessions[name], !session.isPrincipal, session.caller == caller else {
             return send(.invalidRequest("Session not found"), to: id, token)
         }
+        session.caller = caller
         answer(session, id, token)
     }
 
@@ -158,7 +159,7 @@ final class Conversation {
         let reply = ReplyStream(hub: hub, session: nil, link: link, token: token, open: [id])
         replies[ObjectIdentifier(reply)] = reply
         reply.onEnded = { [weak self, unowned reply] in self?.replies[ObjectIdentifier(reply)] = nil }
-        hub.answerModern(message, bytes, id, authorization, view, reply)
+        hub.answerModern(message, bytes, id, caller, view, reply)
     }
 
     /// A request without a session is cancelled by a message here: the connection has others.

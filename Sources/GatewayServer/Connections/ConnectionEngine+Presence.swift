@@ -5,7 +5,9 @@ import GatewayCore
 extension ConnectionEngine {
     /// The connection has come to a topic.
     final func enterPresence(_ topic: String) {
-        guard let handle, gateway.presence.covers(topic), !presences.contains(where: { $0.topic.name == topic }) else {
+        guard let handle, gateway.presence.covers(topic), !presences.contains(where: { $0.topic.name == topic }),
+            may(.presence, topic)
+        else {
             return
         }
         let (now, time) = (loop.now, loop.context.wallClock)

@@ -1,5 +1,6 @@
 import GatewayCore
 import NIOCore
+import WebSocketProtocol
 import WireJSON
 
 /// What a connection does, apart from moving bytes: bytes, wakes and the clock in; bytes and a verdict out. It writes to
@@ -39,6 +40,8 @@ class ConnectionEngine {
     var verdict = Verdict.open
     /// Who is at the other end.
     var address: SocketAddress?
+    /// Who that is, if anybody had to say so.
+    final var identity: ConnectionIdentity?
     /// Whether that address was counted for it, which a proxy's is not.
     var isAddressCounted = false
     /// Something that came from the peer waits to go on with the next `drain`.
@@ -78,6 +81,12 @@ class ConnectionEngine {
 
     /// How long what was sent may stay unacknowledged by the peer's system; `nil` is what all have.
     var acknowledgementTimeout: Instant.Span? { nil }
+
+    /// Whether and when a client is to come back.
+    enum Reconnect: Equatable {
+        case never, now
+        case after(milliseconds: Int64)
+    }
 
     struct BatchLimits {
         let messages: Int
@@ -190,6 +199,12 @@ class ConnectionEngine {
 
     /// Writes an event of the gateway that has no place in the log.
     func write(event: String, data: [UInt8], sequence: Int) {}
+
+    /// Ends the connection because its token is good no more.
+    func endToken(_ code: CloseCode, _ reason: String, reconnect: Reconnect) { verdict = .finished }
+
+    /// When a connection is closed whose peer has not said who it is, although it must.
+    var strangerDeadline: Instant? { nil }
 
     /// Writes a topic's presence, or what has changed of it.
     func writePresence(_ event: String, topic: String, data: [UInt8]) {}
@@ -339,6 +354,8 @@ class ConnectionEngine {
         flushedBefore = takenBefore
         claims += attachment.inheritedTopics
         for topic in attachment.inheritedTopics { enterPresence(topic) }
+        // What an earlier token allowed is not allowed for ever.
+        for topic in attachment.inheritedTopics where !may(.subscribe, topic) { unsubscribe(topic) }
         tellObservers(handle)
         if gateway.observers.isUsed { traceAttachment(attachment) }
     }
@@ -359,6 +376,7 @@ class ConnectionEngine {
     final func attach(
         _ client: ClientID, _ request: Session.AttachRequest, promoting: Bool = false
     ) throws(Problem) -> (attachment: Session.Attachment, alreadyHad: Range<Int>) {
+        try requireIdentity(client)
         let now = loop.now
         let limits = gateway.sessionLimits
         let result = gateway.directory.withSession(client, now: now) { handle, session -> Result<Place, Problem> in
@@ -428,6 +446,7 @@ class ConnectionEngine {
             leavePresence(topic)
         }
         guard Name.isValid(topic) else { throw .invalidMessage("a topic must have " + Name.rule) }
+        try require(.subscribe, topic)
         let limits = gateway.sessionLimits
         switch handle.session.withLock({ $0.claim(topic, limits: limits) }) {
         case .subscribed:

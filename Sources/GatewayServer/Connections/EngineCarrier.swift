@@ -43,6 +43,7 @@ class EngineCarrier: LoopMember, ChannelInboundHandler {
     final func start() {
         engine.id = id
         loop.begin()
+        if gateway.gatekeeper.isOn { loop.schedule(self, at: engine.nextIdentityCheck) }
         if let context { prepare(context) }
         engine.start()
         finishEvent(drains: true)
@@ -92,6 +93,12 @@ class EngineCarrier: LoopMember, ChannelInboundHandler {
             }
             return deadline
         }
+        let identityDue = gateway.gatekeeper.isOn ? engine.tendIdentity() : .distantFuture
+        if isStalled, engine.verdict != .open {
+            // It would not read that either.
+            context?.close(promise: nil)
+            return nil
+        }
         if isStalled {
             // Nothing is read from it meanwhile, so its pongs say nothing; only that it goes on reading counts.
             let end = stalledSince + engine.stallTimeout
@@ -102,12 +109,21 @@ class EngineCarrier: LoopMember, ChannelInboundHandler {
             }
             engine.stalled()
             finishEvent(drains: false)
-            return end
+            return min(end, identityDue)
         }
         let next = engine.visit()
         finishEvent(drains: engine.isDue)
         if case .awaitingPeer(let deadline) = engine.verdict { return deadline }
-        return next
+        return min(next, identityDue)
+    }
+
+    override final func refresh(_ principal: Principal) { engine.refresh(principal) }
+
+    override final func checkRevocation() {
+        guard !isFinished, engine.checkRevocation() else { return }
+        if isStalled { return context?.close(promise: nil) ?? () }
+        finishEvent(drains: false)
+        if case .awaitingPeer(let deadline) = engine.verdict { loop.schedule(self, at: deadline) }
     }
 
     override final var leavesFirst: Bool { !engine.isOwedAnswers }

@@ -2,6 +2,7 @@ import Deflate
 import EventStream
 import GatewayCore
 import NIOCore
+import WebSocketProtocol
 import WireJSON
 
 /// What a client asked for with `GET /mcp/sse`.
@@ -170,6 +171,16 @@ final class EventStreamEngine: ConnectionEngine {
         }
         tellError(4008, "slow_consumer")
         leave(data, 4008)
+    }
+
+    override func endToken(_ code: CloseCode, _ reason: String, reconnect: Reconnect) {
+        let data = JSONWriter.object { writer in
+            writer.member("code", code.rawValue)
+            writer.member("reason", reason)
+            writer.member("reconnect", reconnect == .never ? "never" : "now")
+            writer.member("retry_after_ms", 0)
+        }
+        leave(data, code.rawValue)
     }
 
     /// Says goodbye and makes way for the client's other connections.

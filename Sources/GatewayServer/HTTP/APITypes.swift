@@ -7,6 +7,8 @@ public struct APIRequest: Sendable {
     public let body: ByteBuffer
     public let service: GatewaySettings.Service
     public let remoteAddress: SocketAddress?
+    /// Whether a token of its own has proven that it comes from an administrator.
+    public var isAdministrator = false
 
     public init(
         head: HTTPRequestHead, body: ByteBuffer, service: GatewaySettings.Service, remoteAddress: SocketAddress?

@@ -9,9 +9,12 @@ public struct EndpointRequest: Sendable {
     public let path: String
     public let body: ByteBuffer
     public let remoteAddress: SocketAddress?
+    /// Who sent it.
+    public let caller: Caller
     private let target: RequestTarget
 
     init(_ request: FrontRequest) {
+        caller = Caller(request.identity, authorization: request.head.headers.first(name: "authorization"))
         head = request.head
         path = request.target.path
         body = request.body

@@ -17,6 +17,8 @@ struct FrontRequest {
     var isSecure = false
     /// Who gives an answer that has to wait, on which event loop.
     var front: NIOLoopBound<HTTPFront>?
+    /// What it has shown of who sent it.
+    var identity = RequestIdentity.open
     /// Whether it has waited for the storage already.
     var hasWaited = false
 
@@ -70,6 +72,7 @@ extension Gateway {
                             403, "origin_not_allowed", "pages of this origin may not connect: add it to cors.origin")))
             }
         }
+        if let metadata = resourceMetadata(request, loop) { return .answer(metadata) }
         if let endpoint {
             guard originPolicy.acceptsHost(request.head.headers) else {
                 return .answer(
@@ -78,13 +81,26 @@ extension Gateway {
                             421, "host_not_allowed", "this gateway does not go by that name: see listen.public_host")))
             }
             guard admitsClients else { return .answer(.problem(.draining)) }
+            do throws(Problem) {
+                if Self.isAdministrative(path) { try guardAdministration(request) }
+                _ = try caller(request)
+            } catch {
+                let isAdmin = Self.isAdministrative(path)
+                return .answer(
+                    APIResponse.problem(error).challenging(
+                        error, metadata: isAdmin ? nil : metadataAddress(request),
+                        scope: error.status == 403 && !isAdmin ? "mcp" : nil
+                    ).adding(cors))
+            }
             return .endpoint(endpoint, cors)
         }
         do throws(Problem) {
             switch path {
             case "/mcp/sse" where request.service != .webSocket:
                 try allow([.GET], request)
-                if !request.hasWaited, let client = request.clientIDText.flatMap({ ClientID($0) }), mustRestore(client)
+                let principal = try requirePrincipal(request)
+                if !request.hasWaited, let client = ClientID(request.clientIDText ?? principal?.subject ?? ""),
+                    principal?.mayBe(client) ?? true, mustRestore(client)
                 {
                     return .restore([client])
                 }
@@ -108,6 +124,12 @@ extension Gateway {
             case "/mcp/push" where request.service != .webSocket:
                 try allow([.POST], request)
                 return try push(request, cors, loop)
+            case "/mcp/ticket" where request.service != .webSocket:
+                try allow([.POST], request)
+                return .answer(try issueTicket(request, loop).adding(cors))
+            case "/mcp/access_token" where request.service != .webSocket:
+                try allow([.POST], request)
+                return .answer(try refreshToken(request).adding(cors))
             case "/health":
                 try allow([.GET, .HEAD], request)
                 return .answer(.json(.ok, JSONWriter.object { $0.member("status", "ok") }))
@@ -119,15 +141,22 @@ extension Gateway {
                         isReady ? .ok : .serviceUnavailable,
                         JSONWriter.object { $0.member("status", isReady ? "ready" : "draining") }))
             default:
-                guard let messages = loop.messageEndpoint(for: path, on: request.service) else { break }
+                guard let messages = loop.messageEndpoint(for: path, on: request.service) else {
+                    if request.service == .http { try authorizeAPI(request) }
+                    break
+                }
                 try allow([.GET], request)
                 return .stream(try messageSocket(request, messages, loop), .webSocket)
             }
         } catch {
+            // A browser's stream goes on trying whatever it is told, but for this (contract §4).
+            if path == "/mcp/sse", request.identity.failure == .revoked {
+                return .answer(APIResponse(status: .noContent, headers: cors))
+            }
             var response =
                 path == Self.longPollPath
                 ? LongPollAnswer.problem(error, isPoll: request.head.method == .GET) : .problem(error)
-            response = response.adding(cors)
+            response = response.challenging(error).adding(cors)
             if error.status == 405 { response.headers.add(name: "allow", value: error.allowedMethods) }
             if error.status == 426 {
                 response.headers.add(name: "upgrade", value: "websocket");
@@ -178,19 +207,14 @@ extension Gateway {
         return APIResponse(status: .noContent, headers: headers)
     }
 
-    private func clientID(_ request: FrontRequest) throws(Problem) -> ClientID {
-        guard let text = request.clientIDText, !text.isEmpty else { throw .clientIDRequired }
-        guard let id = ClientID(text) else { throw .invalidClientID }
-        return id
-    }
-
     // MARK: - Streams
 
     private func eventStream(
         _ request: FrontRequest, _ cors: HTTPHeaders, _ loop: LoopState
     ) throws(Problem) -> EventStreamEngine {
         guard admitsClients else { throw .draining }
-        let client = try clientID(request)
+        let principal = try requirePrincipal(request)
+        let client = try client(request.clientIDText, of: principal)
         var stream = EventStreamRequest(clientID: client)
         if let id = request.head.headers.first(name: "last-event-id") ?? request.target["last_event_id"] {
             stream.resume = ResumePoint(text: id)
@@ -202,6 +226,7 @@ extension Gateway {
             guard stream.topics.count <= sessionLimits.maxTopics else {
                 throw .tooManyTopics(sessionLimits)
             }
+            for topic in stream.topics { try require(.subscribe, topic, of: principal) }
         }
         stream.isIndependent = request.target["delivery"] == "all"
         if let name = request.target["slow_consumer_policy"] {
@@ -221,7 +246,9 @@ extension Gateway {
         } else if storage != nil, directory.findOrBegin(client, now: loop.now) == nil {
             throw directory.refusal(client)
         }
-        return EventStreamEngine(stream, loop: loop)
+        let engine = EventStreamEngine(stream, loop: loop)
+        engine.identify(principal, isPlaced: false)
+        return engine
     }
 
     private func automatic(_ request: FrontRequest, _ stream: inout EventStreamRequest) throws(Problem) {
@@ -247,6 +274,8 @@ extension Gateway {
         _ request: FrontRequest, _ cors: HTTPHeaders, _ loop: LoopState
     ) throws(Problem) -> EventStreamEngine {
         guard admitsClients else { throw .draining }
+        let principal = try requirePrincipal(request)
+        try require(.service, of: principal)
         var stream = EventStreamRequest(clientID: nil)
         if let id = request.head.headers.first(name: "last-event-id") ?? request.target["last_event_id"] {
             stream.resume = ResumePoint(text: id)
@@ -254,7 +283,9 @@ extension Gateway {
         try automatic(request, &stream)
         try encoding(request, &stream)
         stream.extraHeaders = cors.map { ($0.name, $0.value) }
-        return EventStreamEngine(stream, loop: loop)
+        let engine = EventStreamEngine(stream, loop: loop)
+        engine.identify(principal, isPlaced: false)
+        return engine
     }
 
     private func phoenixSocket(_ request: FrontRequest, _ loop: LoopState) throws(Problem) -> PhoenixEngine {
@@ -276,7 +307,16 @@ extension Gateway {
         if let id = request.target["last_event_id"] { phoenix.resume = ResumePoint(text: id) }
         if request.target["resume"] == "auto", phoenix.resume == .none { phoenix.resume = .automatic }
         phoenix.isIndependent = request.target["delivery"] == "all"
-        phoenix.authorization = request.head.headers.first(name: "authorization")
+        switch request.identity {
+        case .open:
+            if let value = request.head.headers.first(name: "authorization") {
+                phoenix.caller = Caller(owner: value, capabilities: nil)
+            }
+        case .nobody: break
+        case .principal(let principal): phoenix.principal = principal
+        case .refused(let failure, .header): throw .authenticationFailed(failure)
+        case .refused(let failure, .address): phoenix.tokenFailure = failure
+        }
         if let name = request.target["slow_consumer_policy"] {
             phoenix.slowConsumerPolicy = try slowConsumerPolicy(named: name)
         }
@@ -284,10 +324,13 @@ extension Gateway {
     }
 
     private func echoSocket(_ request: FrontRequest, _ loop: LoopState) throws(Problem) -> EchoEngine {
+        let principal = try requirePrincipal(request)
         // Autobahn|Testsuite ends its 65,536 fragments of case 9.3.1 with an empty one more.
         let limits = WebSocketLimits(maxFrameSize: 16 << 20, maxMessageSize: 16 << 20, maxFragments: 1 << 17)
-        return EchoEngine(
+        let engine = EchoEngine(
             opening: try upgrade(request, subprotocols: [], compression: true), limits: limits, loop: loop)
+        engine.identify(principal, isPlaced: false)
+        return engine
     }
 
     /// A WebSocket for an endpoint. Pages cannot set headers of a WebSocket: they give a token as one more subprotocol,
@@ -306,10 +349,13 @@ extension Gateway {
         let opening = try upgrade(request, subprotocols: [messages.subprotocol], compression: true)
         let beginning = messages.subprotocol + ".auth."
         let token = offered.first { $0.hasPrefix(beginning) }?.dropFirst(beginning.count)
-        let authorization = headers.first(name: "authorization") ?? token.map { "Bearer \($0)" }
-        return MessageSocketEngine(
-            MessagePipeRequest(authorization: authorization, server: request.target["server"]),
+        var caller = try caller(request)
+        if caller.owner == nil, let token { caller = Caller(owner: "Bearer \(token)", capabilities: nil) }
+        let engine = MessageSocketEngine(
+            MessagePipeRequest(caller: caller, server: request.target["server"]),
             at: messages.endpoint, opening: opening, loop: loop)
+        engine.identify(request.identity.principal, isPlaced: false)
+        return engine
     }
 
     /// Checks the opening handshake (RFC 6455 §4.2.1) and writes the answer to it.
@@ -359,10 +405,12 @@ extension Gateway {
     private func messages(
         _ request: FrontRequest, _ cors: HTTPHeaders, _ loop: LoopState
     ) throws(Problem) -> FrontDecision {
+        let principal = try requirePrincipal(request)
         try requireJSON(request)
         let result = request.body.withUnsafeReadableBytes { bytes -> Swift.Result<FrontDecision, Problem> in
             Swift.Result { () throws(Problem) in
                 let parsed = try PublishRequest(bytes, maxDepth: settings.maxJSONDepth)
+                try permitBackEnd(parsed, principal)
                 if let wait = wait(for: parsed, request) { return wait }
                 takeTraceParent(of: request, loop)
                 let body = try publish(parsed, &loop.context, later: later(request, cors, loop))
@@ -410,8 +458,9 @@ extension Gateway {
     private func push(
         _ parsed: PublishRequest, _ request: FrontRequest, _ cors: HTTPHeaders, _ loop: LoopState
     ) throws(Problem) -> FrontDecision {
-        guard let text = parsed.clientID ?? request.clientIDText, !text.isEmpty else { throw .clientIDRequired }
-        guard let client = ClientID(text) else { throw .invalidClientID }
+        let principal = try requirePrincipal(request)
+        let client = try client(parsed.clientID ?? request.clientIDText, of: principal)
+        try permit(parsed, channel: nil, principal)
         if let wait = wait(for: parsed, from: client, request) { return wait }
         let now = loop.now
         loop.variety[Int(Transport.eventStream.rawValue)].arrivals.add(bytes: request.body.readableBytes)

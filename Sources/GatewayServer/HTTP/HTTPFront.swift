@@ -36,6 +36,8 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     private var exchange: Exchange?
     /// Begins the stream whose client somebody is asked about.
     var waitingStream: ((ChannelHandlerContext) -> Void)?
+    /// Who sent it.
+    private var exchangePrincipal: Principal?
     /// What is known of that request.
     private var exchangeTraits = (isClosing: false, isHead: false, isOldVersion: false)
 
@@ -188,6 +190,15 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         context?.close(promise: nil)
     }
 
+    override func checkRevocation() {
+        // The answer may be a stream that goes on for ever.
+        guard let exchange, let exchangePrincipal, gateway.gatekeeper.isRevoked(exchangePrincipal) else { return }
+        gateway.gatekeeper.countEnding(.revoked)
+        self.exchange = nil
+        exchange.connectionClosed()
+        context?.close(promise: nil)
+    }
+
     // MARK: - Requests
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -282,10 +293,11 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         // The parser stops at a request for another protocol; if it stays HTTP, another connection must go on.
         let closing = isStream || !head.isKeepAlive || head.asksForUpgrade
         let origin = gateway.peers.origin(of: head.headers, peer: arrival.address)
-        let request = FrontRequest(
+        var request = FrontRequest(
             head: head, target: RequestTarget(head.uri), body: body, service: service,
             remoteAddress: origin.address, isSecure: origin.isSecure ?? (arrival.link != .plain),
             front: NIOLoopBound(self, eventLoop: context.eventLoop))
+        request.identity = gateway.identify(request, loop)
         decide(request, closing: closing, context)
     }
 
@@ -316,6 +328,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
             let exchange = Exchange(self, extraHeaders: extraHeaders, eventLoop: context.eventLoop)
             self.exchange = exchange
             exchangeTraits = (closing, head.method == .HEAD, head.version == .http1_0)
+            exchangePrincipal = request.identity.principal
             endpoint.handle(EndpointRequest(request), exchange)
         case .longPoll(let call):
             phase = .answering
@@ -396,8 +409,10 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         _ request: FrontRequest, _ extraHeaders: HTTPHeaders, closing: Bool, _ context: ChannelHandlerContext
     ) {
         phase = .answering
-        let apiRequest = APIRequest(
+        var wanted = APIRequest(
             head: request.head, body: request.body, service: service, remoteAddress: request.remoteAddress)
+        wanted.isAdministrator = request.identity.principal?.capabilities.allow(.admin) == true
+        let apiRequest = wanted
         let responder = gateway.api.withLock { $0 }
         let front = NIOLoopBound(self, eventLoop: context.eventLoop)
         let isHead = request.head.method == .HEAD

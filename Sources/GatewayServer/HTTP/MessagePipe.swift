@@ -16,13 +16,13 @@ public protocol MessagePipeOwner: AnyObject {
 
 /// What opens a pipe.
 public struct MessagePipeRequest: Sendable {
-    /// The `Authorization` header, or what took its place.
-    public let authorization: String?
+    /// Who opens it.
+    public let caller: Caller
     /// What the query names as `server`.
     public let server: String?
 
-    init(authorization: String?, server: String?) {
-        self.authorization = authorization
+    init(caller: Caller, server: String?) {
+        self.caller = caller
         self.server = server
     }
 }

@@ -22,6 +22,11 @@ package struct RequestTarget: Sendable {
     /// The first value of a parameter.
     package subscript(name: String) -> String? { query.first { $0.name == name }?.value }
 
+    /// The first value of a parameter that does not start with `beginning`.
+    func first(_ name: String, notStartingWith beginning: String) -> String? {
+        query.first { $0.name == name && !$0.value.hasPrefix(beginning) }?.value
+    }
+
     /// The last value of a parameter that starts with `beginning`.
     func last(_ name: String, startingWith beginning: String) -> String? {
         query.last { $0.name == name && $0.value.hasPrefix(beginning) }?.value

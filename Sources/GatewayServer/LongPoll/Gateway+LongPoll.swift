@@ -122,6 +122,9 @@ extension Gateway {
         let carrier: LongPollCarrier
         do throws(Problem) {
             if let known = loop.longPolls[call.token.session] {
+                guard known.belongs(to: call.request.principal) else {
+                    return respond(isPoll ? gone(call.token.version, loop) : LongPollAnswer.status(410))
+                }
                 carrier = known
             } else if let taken = try takeUp(call, loop) {
                 carrier = taken

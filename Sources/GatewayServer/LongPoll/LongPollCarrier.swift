@@ -30,7 +30,14 @@ final class LongPollCarrier: LoopMember {
     /// The session begins here, or goes on from where its token says.
     func start(_ token: LongPollToken) throws(Problem) {
         engine.id = id
+        if gateway.gatekeeper.isOn { loop.schedule(self, at: engine.nextIdentityCheck) }
         if !token.channels.isEmpty { try engine.restore(token) }
+    }
+
+    /// Whether a request of `principal` may use the session: it brought the session's token, but perhaps not its own.
+    func belongs(to principal: Principal?) -> Bool {
+        guard let principal, let mine = engine.identity?.principal else { return true }
+        return mine.isSamePerson(as: principal)
     }
 
     // MARK: - Requests
@@ -96,11 +103,12 @@ final class LongPollCarrier: LoopMember {
     override func visit() -> Instant? {
         guard !hasLeft else { return nil }
         engine.tend()
+        let identityDue = engine.tendIdentity()
         if let waiting {
             guard loop.now >= waiting.deadline else {
                 // What is held back by missing acknowledgements does not wait for the end of the poll.
                 if engine.isDue { finishEvent() }
-                return self.waiting?.deadline ?? lastSeen + settings.idleTimeout
+                return min(self.waiting?.deadline ?? lastSeen + settings.idleTimeout, identityDue)
             }
             lastSeen = loop.now
             if let answer = engine.outbox.windowPassed(waiting.number) { answerPoll(answer) }
@@ -110,8 +118,12 @@ final class LongPollCarrier: LoopMember {
             leave()
             return nil
         }
-        return lastSeen + settings.idleTimeout
+        return min(lastSeen + settings.idleTimeout, identityDue)
     }
+
+    override func refresh(_ principal: Principal) { engine.refresh(principal) }
+
+    override func checkRevocation() { if engine.checkRevocation() { finishEvent() } }
 
     override func answered(_ address: ReplyAddress, _ answer: StoredAnswer) {
         engine.waitingAnswers.append((address, answer))

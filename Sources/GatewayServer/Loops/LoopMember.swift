@@ -41,6 +41,12 @@ class LoopMember {
     /// Bytes that wait for the kernel.
     var heldBytes: Int { 0 }
 
+    /// Tokens have been revoked: close if the peer's is among them.
+    func checkRevocation() {}
+
+    /// Somebody has shown a fresh token: good for the peer, if that is the same person.
+    func refresh(_ principal: Principal) {}
+
     /// A message that the peer sent is stored, or cannot be. The answer is kept until `sendAnswers`.
     func answered(_ address: ReplyAddress, _ answer: StoredAnswer) {}
 

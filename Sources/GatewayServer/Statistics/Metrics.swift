@@ -15,6 +15,7 @@ extension Gateway {
         write(upstreams, to: &text)
         writeState(loops.map(\.1), to: &text)
         if let report = storage?.report { write(report, to: &text) }
+        gatekeeper.write(to: &text)
         if settings.isViabilityOn { writeViability(to: &text) }
         for write in moreMetrics.withLock({ $0 }) { write(&text) }
         writeProcess(to: &text)

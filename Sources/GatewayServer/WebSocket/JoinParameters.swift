@@ -5,6 +5,7 @@ import WireJSON
 /// The payload of `phx_join` (contract §5). Unknown members are the application's own.
 struct JoinParameters {
     private(set) var clientID: String?
+    private(set) var token: String?
     private(set) var room: String?
     private(set) var topics: [String] = []
     private(set) var resume = ResumePoint.none
@@ -45,6 +46,8 @@ struct JoinParameters {
         guard first != UInt8(ascii: "n") else { return }
         if bytes.isString(key, "client_id") {
             clientID = try text(value, bytes, "client_id")
+        } else if bytes.isString(key, "token") {
+            if first == UInt8(ascii: "\"") { token = JSONText.decode(bytes[value]) }
         } else if bytes.isString(key, "room") {
             room = try text(value, bytes, "room")
         } else if bytes.isString(key, "topics") {

@@ -38,7 +38,7 @@ extension PhoenixEngine {
             channel = PhoenixMessageChannel(
                 topic, MessagePipeEnd(id, loop: loop, maxWaitingBytes: endpoint.maxUnsentBytes))
             messageChannel = channel
-            channel.end.open(MessagePipeRequest(authorization: authorization, server: nil), at: endpoint)
+            channel.end.open(MessagePipeRequest(caller: caller, server: nil), at: endpoint)
         } else {
             return reply(incoming, Problem(400, "unknown_event", "unknown_event"))
         }

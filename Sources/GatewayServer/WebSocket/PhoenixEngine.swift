@@ -12,8 +12,12 @@ struct PhoenixRequest: Sendable {
     var resume = ResumePoint.none
     var isIndependent = false
     var slowConsumerPolicy: SlowConsumerPolicy?
-    /// The `Authorization` header.
-    var authorization: String?
+    /// Who calls, if a header says so and nobody has to prove anything.
+    var caller: Caller?
+    /// Whose token the request brought.
+    var principal: Principal?
+    /// Why that token was not good. It is told where a page can read it: in answer to a join.
+    var tokenFailure: AuthenticationFailure?
 }
 
 /// Phoenix Channels over a WebSocket (contract §5).
@@ -45,9 +49,12 @@ class PhoenixEngine: SocketEngine {
         policyFromQuery = request.slowConsumerPolicy
         channels = PhoenixChannels(limit: loop.gateway.settings.maxChannels)
         super.init(opening: opening, limits: loop.gateway.settings.webSocket, loop: loop)
-        if let authorization = request.authorization {
-            extras = PhoenixExtras()
-            extras?.authorization = authorization
+        if let caller = request.caller { extended.caller = caller }
+        guard loop.gateway.gatekeeper.isOn else { return }
+        identify(request.principal, isPlaced: false)
+        if identity == nil {
+            extended.tokenFailure = request.tokenFailure
+            extended.strangerDeadline = loop.now + loop.gateway.settings.handshakeTimeout
         }
     }
 
@@ -161,6 +168,8 @@ class PhoenixEngine: SocketEngine {
             push(topic: topic, event: "pong", payload: data)
         } else if incoming.isEvent("subscribe") || incoming.isEvent("unsubscribe") {
             changeSubscription(incoming)
+        } else if incoming.isEvent("access_token") {
+            refreshToken(incoming)
         } else if incoming.isEvent("mcp") {
             receivedMessage(topic, incoming)
         } else {
@@ -194,8 +203,9 @@ class PhoenixEngine: SocketEngine {
                 } else {
                     try PublishRequest(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
                 }
-            if mustWait(for: gateway.recipientsToRestore(request)) { return }
             let own = topic == WellKnownTopic.gateway ? nil : topic
+            try gateway.permit(request, channel: own, identity?.principal)
+            if mustWait(for: gateway.recipientsToRestore(request)) { return }
             // Built only for what has to be stored.
             var later: AnswerLater {
                 .push(id, ReplyAddress(joinRef: incoming.joinRef, ref: incoming.ref, topic: incoming.topicText))
@@ -270,6 +280,7 @@ class PhoenixEngine: SocketEngine {
                 throw .invalidMessage("a topic must have " + Name.rule)
             }
             let parameters = try JoinParameters(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
+            try authenticate(parameters)
             if handle == nil, mustWait(for: [try client(parameters)].filter(gateway.mustRestore)) { return }
             guard mayGoOn(joining: topic, parameters, incoming) else { return }
             attachment = try enter(topic, parameters)
@@ -364,8 +375,8 @@ class PhoenixEngine: SocketEngine {
 
     final func client(_ parameters: JoinParameters) throws(Problem) -> ClientID {
         guard let text = parameters.clientID else {
-            guard let clientID else { throw .clientIDRequired }
-            return clientID
+            if let clientID { return clientID }
+            return try gateway.client(nil, of: identity?.principal)
         }
         guard let given = ClientID(text) else { throw .invalidClientID }
         if let clientID, clientID != given {
@@ -399,6 +410,8 @@ class PhoenixEngine: SocketEngine {
     override func writeWaiting(isStalled: Bool) { if messageChannel != nil { writeMessages(isStalled: isStalled) } }
 
     override var isOwedAnswers: Bool { messageChannel != nil }
+
+    override var strangerDeadline: Instant? { extras?.strangerDeadline }
 
     override func goAway() {
         closeMessageChannel()

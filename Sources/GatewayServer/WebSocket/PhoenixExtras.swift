@@ -1,11 +1,17 @@
+import GatewayCore
+
 /// What most Phoenix connections never have, kept beside them so that they do not pay for its size.
 final class PhoenixExtras {
     fileprivate var waitingFrames: WaitingFrames?
     fileprivate var isRetrying = false
     fileprivate var messageChannel: PhoenixMessageChannel?
     fileprivate var permission: Permission?
-    /// The `Authorization` header of the request that opened the connection.
-    var authorization: String?
+    /// Who the messages of the event `mcp` are from.
+    var caller: Caller?
+    /// Why the token of the address was not good.
+    var tokenFailure: AuthenticationFailure?
+    /// When a connection is closed whose client has not said who it is.
+    var strangerDeadline: Instant?
 }
 
 extension PhoenixEngine {
@@ -33,10 +39,15 @@ extension PhoenixEngine {
         set { if newValue != nil || extras != nil { extended.permission = newValue } }
     }
 
-    /// The `Authorization` header of the request that opened the connection.
-    var authorization: String? { extras?.authorization }
+    /// Who the messages of the event `mcp` are from.
+    var caller: Caller {
+        guard gateway.gatekeeper.isOn, let principal = identity?.principal else {
+            return extras?.caller ?? Caller(owner: nil, capabilities: nil)
+        }
+        return Caller(.principal(principal), authorization: nil)
+    }
 
-    private var extended: PhoenixExtras {
+    var extended: PhoenixExtras {
         if let extras { return extras }
         let fresh = PhoenixExtras()
         extras = fresh

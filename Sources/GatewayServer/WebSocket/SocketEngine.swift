@@ -50,12 +50,6 @@ class SocketEngine: ConnectionEngine {
     /// Tells the client why and how to come back, before the close frame.
     func announceClose(_ code: CloseCode, reason: String, reconnect: Reconnect) {}
 
-    /// Whether and when a client is to come back.
-    enum Reconnect: Equatable {
-        case never, now
-        case after(milliseconds: Int64)
-    }
-
     /// Closes from our side: announcement, close frame, and then the peer's turn.
     final func close(_ code: CloseCode, _ reason: String, reconnect: Reconnect) {
         guard verdict == .open else { return }
@@ -265,6 +259,10 @@ class SocketEngine: ConnectionEngine {
             .serviceRestart, "the gateway is shutting down",
             reconnect: .after(milliseconds: reconnectAfter))
         if verdict == .open { verdict = .finished }
+    }
+
+    override func endToken(_ code: CloseCode, _ reason: String, reconnect: Reconnect) {
+        close(code, reason, reconnect: reconnect)
     }
 
     override func fellBehind(from: Int, to: Int) {

@@ -15,11 +15,12 @@ HEADER = "X-Phoenix-Longpoll-Token"
 class Poller:
     """A session that asks only when it is told to. `token` is that of the last answer, as phoenix.js has it."""
 
-    def __init__(self, address, client=None, token=None, version=phoenix.V2, header=True, **query):
+    def __init__(self, address, client=None, token=None, version=phoenix.V2, header=True, headers=None, **query):
         self.api = API(address)
         self.in_flight = API(address)
         self.version, self.header, self.token = version, header, token
         self.query = {**({"client_id": client} if client else {}), **query, "vsn": version}
+        self.headers = headers or {}
         self.statuses, self.inbox = [], []
         if token is None:
             status, messages = self.poll()
@@ -35,6 +36,7 @@ class Poller:
         token = self.token if token is None else token
         if token and self.header:
             headers[HEADER] = token
+        headers = {**self.headers, **headers}
         api = self.in_flight if method == "GET" else self.api
         return api.request(method, self.path(token), body, headers)
 
