@@ -9,6 +9,7 @@ import NIOHTTP1
 /// the gateway's own, so that a request, a stream and a socket can share one port and one connection.
 public struct GatewayAPI: APIResponder {
     private let responder: RouterResponder<APIContext>
+    private let gateway: Gateway
     private let logger: Logger
 
     public init(
@@ -19,15 +20,25 @@ public struct GatewayAPI: APIResponder {
         router.add(middleware: ProblemMiddleware())
         HealthRoutes.add(to: router, gateway: gateway)
         LifecycleRoutes.add(to: router, gateway: gateway, access: access)
+        AccessRoutes.add(to: router, gateway: gateway, access: access)
         PageRoutes.add(to: router)
         DashboardRoutes.add(to: router, access: access)
         AdminRoutes(gateway: gateway, access: access, sources: sources).add(to: router)
         RevocationRoutes.add(to: router, gateway: gateway, access: access)
         responder = router.buildResponder()
         self.logger = logger
+        self.gateway = gateway
     }
 
     public func respond(to request: APIRequest) async -> APIResponse {
+        let response = await answer(request)
+        if request.head.method != .GET, request.head.method != .HEAD, request.head.uri.hasPrefix("/mcp/admin") {
+            gateway.note(adminRequest: request, status: Int(response.status.code))
+        }
+        return response
+    }
+
+    private func answer(_ request: APIRequest) async -> APIResponse {
         guard let method = HTTPRequest.Method(request.head.method.rawValue) else {
             return .json(.badRequest, Problems.json("bad_request", "the request's method is not valid"))
         }

@@ -64,4 +64,15 @@ extension Router {
             }
         }
     }
+
+    /// Answers methods that a path does not have.
+    func refuse(_ methods: [HTTPRequest.Method], at path: RouterPath, allow: String) {
+        for method in methods {
+            on(path, method: method) { _, _ in
+                var response = Problems.response(.methodNotAllowed, "method_not_allowed", "use " + allow)
+                response.headers[.allow] = allow
+                return response
+            }
+        }
+    }
 }

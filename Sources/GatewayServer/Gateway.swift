@@ -21,6 +21,11 @@ public final class Gateway: Sendable {
     /// Where durable messages are kept beyond the process; `nil` if they end with it.
     let storage: MessageStorage?
     let admission: Admission
+    /// Who is let in by address and name.
+    let accessGuard: AccessGuard
+    let threats = ThreatCounters()
+    /// What administrators did.
+    let audit: AuditLog
     /// What is given up while memory is short.
     let memory: MemoryWatch
     /// The bounds of sessions while slow readers make way.
@@ -114,7 +119,9 @@ public final class Gateway: Sendable {
         memory =
             settings.memoryMeasure.map { MemoryWatch(budget: settings.memoryBudget, measure: $0) }
             ?? MemoryWatch(budget: settings.memoryBudget)
-        admission = Admission(settings, memory: memory)
+        accessGuard = AccessGuard(settings.protection, logger: logger, now: Clock.wall)
+        audit = AuditLog(settings.protection, logger: logger)
+        admission = Admission(settings, memory: memory, accessGuard: accessGuard)
         var reduced = settings.session
         reduced.maxUnsentBytes /= 8
         reduced.logBytes /= 8

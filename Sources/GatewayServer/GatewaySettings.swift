@@ -97,6 +97,8 @@ public struct GatewaySettings: Sendable {
     public var maxSessions = 200_000
     public var rateLimit = RateLimit(rate: 100, burst: 100)
     public var maxConnectionsPerAddress = 100
+    public var protection = ProtectionSettings()
+    public var validation = ValidationSettings()
     /// Origins that browsers may connect from, beside the gateway's own.
     public var allowedOrigins: [String] = []
     public var maxJSONDepth = 64

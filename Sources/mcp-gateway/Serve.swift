@@ -61,6 +61,7 @@ struct Serve: AsyncParsableCommand {
         settings.inheritedSockets = sockets
         settings.tracing = tracing?.recorder
         settings.adminToken = token.text
+        try settings.protection.keep(configuration)
         let gateway = Gateway(settings: settings, store: configuration.storage.makeStore(), logger: logger)
         if let exporter = tracing?.exporter {
             gateway.addStatistics("tracing") { exporter.writeStatistics(to: &$0) }

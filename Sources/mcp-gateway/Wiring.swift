@@ -101,6 +101,8 @@ extension GatewaySettings {
         rateLimit = RateLimit(
             rate: configuration.rateLimiting.refillRate, burst: configuration.rateLimiting.defaultLimit)
         maxConnectionsPerAddress = configuration.security.maxConnectionsPerIP
+        protection = ProtectionSettings(configuration)
+        validation = ValidationSettings(configuration.validation)
         allowedOrigins = configuration.cors.origins
         maxJSONDepth = configuration.json.maxDepth
         routes = configuration.routes.map { GatewayServer.Route($0, webhooks, mcp) }

@@ -3,7 +3,7 @@ extension SettingTable {
     /// and a property of `GatewayConfiguration`, whose initial value is the default.
     static let gateway = SettingTable(
         listen + http + httpTLS + httpSSE + httpSSETLS + webSocket + longPoll + webSocketTLS + tls + session + storage
-            + protection + authentication + browsers + routing
+            + protection + authentication + security + browsers + routing
             + mcp + upstreams + operators + viability + operation + telemetry + drain, foreign: .gateway)
 
     private static let connections = SettingKind<Int>.integer(1...1_000_000)

@@ -40,6 +40,8 @@ public struct GatewayConfiguration: Sendable, Equatable {
     public var cors = CORS()
     /// Bounds of JSON input.
     public var json = JSON()
+    /// What a client's data may be beyond being JSON.
+    public var validation = Validation()
     /// What becomes of a client's message that names no recipient; the first match decides.
     public var routes: [Route] = [
         Route(type: .exact("echo"), handler: .echo), Route(type: .any, handler: .events),
@@ -191,6 +193,8 @@ extension GatewayConfiguration {
         public var defaultLimit = 100
         /// Messages per second that come back to it.
         public var refillRate = 100.0
+        /// What is charged beside a client's messages.
+        public var more = MoreLimits()
 
         /// The defaults.
         public init() {}
@@ -208,6 +212,8 @@ extension GatewayConfiguration {
         public var adminToken: String?
         /// Whether a gateway without authentication may be reached from other machines.
         public var allowAnonymous = false
+        /// Who is held off for what was seen of them, and the lists of those who are not.
+        public var access = Access()
 
         /// The defaults.
         public init() {}

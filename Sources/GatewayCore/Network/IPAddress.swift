@@ -104,7 +104,8 @@ public struct IPAddress: Hashable, Sendable {
 /// An address, or a network in the form `10.0.0.0/8`.
 public struct IPAddressRange: Hashable, Sendable {
     private let base: IPAddress
-    private let length: Int
+    /// Bits that all its addresses have in common.
+    public let length: Int
 
     /// Reads an address or a network; bits beyond the length of the prefix must be zero, so that a slip shows.
     public init?(_ text: some StringProtocol) {
@@ -121,6 +122,13 @@ public struct IPAddressRange: Hashable, Sendable {
         self.base = base
         self.length = length
         guard Self.masked(base, length) == base else { return nil }
+    }
+
+    /// The network of that length that an address is in; `nil` if its kind has none so long.
+    public init?(_ address: IPAddress, length: Int) {
+        guard (0...(address.isIPv6 ? 128 : 32)).contains(length) else { return nil }
+        base = Self.masked(address, length)
+        self.length = length
     }
 
     public func contains(_ address: IPAddress) -> Bool {

@@ -11,7 +11,8 @@ public struct RateLimit: Equatable, Sendable {
     ///   - burst: how many may come at once, at least 1.
     public init(rate: Double, burst: Int) {
         precondition(rate > 0 && burst >= 1, "A rate limit admits something")
-        interval = max(1, Int64(1e9 / rate))
+        // Rounded up: what is not a whole number of nanoseconds must not add up to more than was said.
+        interval = max(1, Int64((1e9 / rate).rounded(.up)))
         self.burst = burst
     }
 
@@ -32,12 +33,14 @@ public struct RateLimit: Equatable, Sendable {
     }
 
     /// Charges one message to `usage`.
-    public func admit(_ usage: inout Usage, now: Instant) -> Decision {
+    /// - Parameter cost: what it counts as, at least 1. What costs more than the burst is admitted when all of that is there.
+    public func admit(_ usage: inout Usage, cost: Int = 1, now: Instant) -> Decision {
+        let cost = min(cost, burst)
         let arrival = max(usage.arrival, now)
-        let allowance = interval &* Int64(burst - 1)
+        let allowance = interval &* Int64(burst - cost)
         let early = arrival.nanoseconds - now.nanoseconds - allowance
         guard early <= 0 else { return .refused(retryAfter: .init(nanoseconds: early)) }
-        usage.arrival = Instant(nanoseconds: arrival.nanoseconds + interval)
+        usage.arrival = Instant(nanoseconds: arrival.nanoseconds + interval &* Int64(cost))
         return .admitted
     }
 

@@ -32,6 +32,9 @@ public struct Session: Sendable {
     public internal(set) var isForgotten = false
     /// What this client has used of its rate limit.
     public var rateUsage = RateLimit.Usage()
+    /// What it has used of the bytes that it may send, and of the joins that it may ask for.
+    public var byteUsage = RateLimit.Usage()
+    public var joinUsage = RateLimit.Usage()
     /// Topics, each with the number of connections that claim it; 0 is an orphan that waits for a resume.
     public internal(set) var subscriptions: [Subscription] = []
     /// Messages that the client has sent.

@@ -110,6 +110,15 @@ class ConnectionEngine {
     /// An administrator closes it.
     func dismiss(_ reason: String) { goAway() }
 
+    /// An administrator does not want the peer here.
+    func expel() { verdict = .finished }
+
+    /// Whether an administrator has blocked the peer or its client.
+    final var isUnwanted: Bool {
+        gateway.accessGuard.refusal(address: peerAddress) != nil
+            || gateway.accessGuard.refusal(client: handle?.clientID) != nil
+    }
+
     /// The connection is gone.
     func closed() {
         if verdict == .open { loop.closes.count(transport, .client, Closes.vanished) }

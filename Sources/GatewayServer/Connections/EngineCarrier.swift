@@ -150,6 +150,12 @@ class EngineCarrier: LoopMember, ChannelInboundHandler {
         return (try? options.getOption(.bufferedWritableBytes)) ?? 0
     }
 
+    override final func checkAccess() {
+        guard engine.verdict == .open, context != nil, engine.isUnwanted else { return }
+        engine.expel()
+        finishEvent(drains: false)
+    }
+
     override final func dismiss(_ reason: String) {
         guard !isFinished else { return }
         engine.dismiss(reason)

@@ -49,8 +49,13 @@ extension Gateway {
     func route(_ request: FrontRequest, _ loop: LoopState) -> FrontDecision {
         let path = request.target.path
         var cors = HTTPHeaders()
+        if let problem = screen(request, loop) { return .answer(.problem(problem)) }
         if settings.forceSSL, !request.isSecure, path != "/health", path != "/ready" {
             return .answer(Self.redirectToSecure(request, publicHost: settings.publicHost))
+        }
+        // For a year: browsers that have been here once do not try without encryption again (RFC 6797).
+        if settings.forceSSL, request.isSecure {
+            cors.add(name: "strict-transport-security", value: "max-age=31536000")
         }
         let endpoint = loop.endpoint(for: path, on: request.service)
         if path.hasPrefix("/mcp") || endpoint != nil {
@@ -66,6 +71,7 @@ extension Gateway {
                         value: "Mcp-Session-Id, MCP-Protocol-Version, WWW-Authenticate")
                 }
             case .refused:
+                accessGuard.refusals.count(.origin)
                 return .answer(
                     .problem(
                         Problem(
@@ -75,6 +81,7 @@ extension Gateway {
         if let metadata = resourceMetadata(request, loop) { return .answer(metadata) }
         if let endpoint {
             guard originPolicy.acceptsHost(request.head.headers) else {
+                accessGuard.refusals.count(.host)
                 return .answer(
                     .problem(
                         Problem(
@@ -340,6 +347,7 @@ extension Gateway {
     ) throws(Problem) -> MessageSocketEngine {
         let headers = request.head.headers
         guard originPolicy.acceptsHost(headers) else {
+            accessGuard.refusals.count(.host)
             throw Problem(421, "host_not_allowed", "this gateway does not go by that name: see listen.public_host")
         }
         let offered = headers[canonicalForm: "sec-websocket-protocol"].map(String.init)
@@ -401,6 +409,15 @@ extension Gateway {
         }
     }
 
+    private func read(_ bytes: UnsafeRawBufferPointer) throws(Problem) -> PublishRequest {
+        do {
+            return try PublishRequest(bytes, maxDepth: settings.maxJSONDepth)
+        } catch {
+            accessGuard.refusals.count(.malformedMessage)
+            throw error
+        }
+    }
+
     /// `POST /mcp/messages`
     private func messages(
         _ request: FrontRequest, _ cors: HTTPHeaders, _ loop: LoopState
@@ -409,7 +426,7 @@ extension Gateway {
         try requireJSON(request)
         let result = request.body.withUnsafeReadableBytes { bytes -> Swift.Result<FrontDecision, Problem> in
             Swift.Result { () throws(Problem) in
-                let parsed = try PublishRequest(bytes, maxDepth: settings.maxJSONDepth)
+                let parsed = try read(bytes)
                 try permitBackEnd(parsed, principal)
                 if let wait = wait(for: parsed, request) { return wait }
                 takeTraceParent(of: request, loop)
@@ -448,7 +465,7 @@ extension Gateway {
         try requireJSON(request)
         let result = request.body.withUnsafeReadableBytes { bytes -> Swift.Result<FrontDecision, Problem> in
             Swift.Result { () throws(Problem) in
-                let parsed = try PublishRequest(bytes, maxDepth: settings.maxJSONDepth)
+                let parsed = try read(bytes)
                 return try push(parsed, request, cors, loop)
             }
         }
@@ -464,10 +481,13 @@ extension Gateway {
         if let wait = wait(for: parsed, from: client, request) { return wait }
         let now = loop.now
         loop.variety[Int(Transport.eventStream.rawValue)].arrivals.add(bytes: request.body.readableBytes)
+        if let problem = accessGuard.refusal(client: client) { throw problem }
+        let limit = settings.rateLimit
         let admitted = directory.withSession(client, now: now) { handle, session in
             session.messagesReceived += 1
             session.lastActivity = now
-            return (handle, settings.rateLimit.admit(&session.rateUsage, now: now), session.rateUsage)
+            let size = request.body.readableBytes
+            return (handle, accessGuard.admit(size, to: &session, limit, now: now), session.rateUsage)
         }
         guard let (handle, decision, usage) = admitted else { throw directory.refusal(client) }
         var headers = rateHeaders(usage, now)
@@ -475,6 +495,7 @@ extension Gateway {
         if case .refused(let wait) = decision {
             loop.counters[Int(Transport.eventStream.rawValue)].rateLimited += 1
             handle.session.withLock { $0.note(.init(.rateLimited, .eventStream, value: 1, at: now)) }
+            accessGuard.note(.rateHit, request.remoteAddress)
             return .answer(.problem(.rateLimited(retryAfter: wait.roundedUpSeconds)).adding(headers))
         }
         takeTraceParent(of: request, loop)

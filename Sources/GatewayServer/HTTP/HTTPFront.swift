@@ -157,6 +157,8 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
             // Already ending: a late complaint of TLS must not take the answer back.
             return phase == .ended && arrival.link == .secured ? () : context.close(promise: nil)
         }
+        gateway.accessGuard.refusals.count(error == .headerOverflow ? .headersTooLarge : .malformedRequest)
+        gateway.accessGuard.note(.protocolError, arrival.address)
         let problem =
             error == .headerOverflow
             ? Problem(431, "headers_too_large", "the headers may have \(Self.maxHeaderBytes) bytes together")
@@ -175,6 +177,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         case .gone: return nil
         case .idle, .ended: context.close(promise: nil)
         case .receiving:
+            gateway.accessGuard.refusals.count(.requestTimeout)
             respond(
                 .problem(Problem(408, "timeout", "the request was not complete within listen.handshake_timeout")),
                 closing: true)
@@ -261,6 +264,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         let (limit, cost) =
             arrival.link == .stream ? (gateway.settings.http2.maxHeaderListSize, 32) : (Self.maxHeaderBytes, 4)
         guard head.headers.reduce(0, { $0 + $1.name.utf8.count + $1.value.utf8.count + cost }) <= limit else {
+            gateway.accessGuard.refusals.count(.headersTooLarge)
             return respond(
                 .problem(Problem(431, "headers_too_large", "the headers may have \(limit) bytes together")),
                 closing: true)
@@ -268,6 +272,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         // RFC 9112 §3.2: without exactly one, whoever stands in front may take the request for another host's.
         let hosts = head.headers.reduce(0) { $0 + ($1.name.utf8.count == 4 && $1.name.lowercased() == "host" ? 1 : 0) }
         guard hosts == 1 || isStream || hosts == 0 && head.version.minor == 0 else {
+            gateway.accessGuard.refusals.count(.malformedRequest)
             return respond(
                 .problem(Problem(400, "bad_request", "a request has one Host (RFC 9112 3.2)")), closing: true)
         }
@@ -281,6 +286,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     }
 
     private func refuseBody() {
+        gateway.accessGuard.refusals.count(.messageTooLarge)
         let isLongPoll = head?.uri.hasPrefix(Gateway.longPollPath) == true
         let key = isLongPoll ? "longpoll.max_body_size" : "max_message_size"
         let problem = Problem(

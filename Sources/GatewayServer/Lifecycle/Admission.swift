@@ -52,8 +52,12 @@ final class Admission: Sendable {
     /// What refuses connections when memory is short.
     private let memory: MemoryWatch?
 
-    init(_ settings: GatewaySettings, memory: MemoryWatch? = nil) {
+    /// Who is not let in, however few there are.
+    private let accessGuard: AccessGuard?
+
+    init(_ settings: GatewaySettings, memory: MemoryWatch? = nil, accessGuard: AccessGuard? = nil) {
         self.memory = memory
+        self.accessGuard = accessGuard
         perAddress = Atomic(settings.maxConnectionsPerAddress)
         let pace = Pace(settings)
         self.pace = Mutex(pace)
@@ -100,6 +104,7 @@ final class Admission: Sendable {
     /// - Returns: why it may not be; it is not counted then.
     func claim(address: SocketAddress?) -> Problem? {
         guard let key = AddressKey(address) else { return nil }
+        if let problem = accessGuard?.arrived(address) { return problem }
         let perAddress = perAddress.load(ordering: .relaxed)
         let isAdmitted = addresses.withLock { addresses in
             let count = addresses[key, default: 0]
@@ -108,6 +113,7 @@ final class Admission: Sendable {
             return true
         }
         guard !isAdmitted else { return nil }
+        accessGuard?.refusals.count(.connectionsPerAddress)
         return Problem(
             429, "too_many_connections_from_ip",
             "as many connections from this address as security.max_connections_per_ip allows", retryAfter: 10)
@@ -173,6 +179,16 @@ final class Admission: Sendable {
 struct AddressKey: Hashable, Sendable {
     private let high: UInt64
     private let isIPv6: Bool
+
+    /// As people write it.
+    var text: String {
+        guard isIPv6 else {
+            return stride(from: 24, through: 0, by: -8).map { "\(high >> $0 & 0xFF)" }.joined(separator: ".")
+        }
+        return stride(from: 48, through: 0, by: -16).map { String(high >> $0 & 0xFFFF, radix: 16) }.joined(
+            separator: ":")
+            + "::/64"
+    }
 
     /// `nil` for loopback, and for addresses that are of neither kind.
     init?(_ address: SocketAddress?) {

@@ -140,6 +140,12 @@ final class LongPollCarrier: LoopMember {
 
     override var peer: SocketAddress? { engine.address }
 
+    override func checkAccess() {
+        guard engine.verdict == .open, engine.isUnwanted else { return }
+        engine.expel()
+        finishEvent()
+    }
+
     override func dismiss(_ reason: String) {
         engine.dismiss(reason)
         finishEvent()

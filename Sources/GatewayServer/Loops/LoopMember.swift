@@ -23,6 +23,9 @@ class LoopMember {
     /// Whether it is a client that nothing is owed: then it is told of a shutdown while calls of others are waited for.
     var leavesFirst: Bool { false }
 
+    /// The blocklist has changed: whoever is on it goes.
+    func checkAccess() {}
+
     /// The gateway shuts down: say goodbye and close.
     func drain() {}
 

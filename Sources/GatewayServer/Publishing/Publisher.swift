@@ -385,6 +385,7 @@ extension Gateway {
         _ request: PublishRequest, from sender: SessionHandle, channel: String?, _ context: inout PublishContext
     ) throws(Problem) -> Accepted {
         guard let type = request.type, let data = request.data else { throw .missingFields }
+        try validate(request)
         try memory.require(request.priority)
         let from = sender.clientID.text
         if let to = request.to {

@@ -14,6 +14,8 @@ extension Gateway {
         writeEnds(loops.map(\.2), sums, to: &text)
         write(upstreams, to: &text)
         writeState(loops.map(\.1), to: &text)
+        accessGuard.write(to: &text)
+        threats.write(to: &text)
         if let report = storage?.report { write(report, to: &text) }
         gatekeeper.write(to: &text)
         if settings.isViabilityOn { writeViability(to: &text) }

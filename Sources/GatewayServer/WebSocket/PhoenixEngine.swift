@@ -38,6 +38,8 @@ class PhoenixEngine: SocketEngine {
     private var alreadyHad = 0..<0
     /// Topics that were joined when `alreadyHad` ended.
     private var alreadyHadTopics: [String] = []
+    /// What the client has used of the events that it may send.
+    private var eventUsage = RateLimit.Usage()
     /// What most connections never have.
     final var extras: PhoenixExtras?
 
@@ -73,10 +75,24 @@ class PhoenixEngine: SocketEngine {
     override func receivedText(_ bytes: UnsafeRawBufferPointer) { receive(bytes, isBinary: false) }
 
     private func receive(_ bytes: UnsafeRawBufferPointer, isBinary: Bool) {
+        guard admitsEvent() else { return }
         loop.counters[Int(transport.rawValue)].messagesIn += 1
         if waitingFrames == nil { read(bytes, isBinary: isBinary) }
         // It may be this very frame that has to wait.
         if waitingFrames != nil { hold(bytes, isBinary: isBinary) }
+    }
+
+    /// Charges whatever comes on a channel. What is a message, a join or a subscription is charged as that too.
+    private func admitsEvent() -> Bool {
+        guard let limit = gateway.settings.protection.connectionEvents,
+            case .refused(let wait) = limit.admit(&eventUsage, now: loop.now)
+        else { return true }
+        loop.counters[Int(transport.rawValue)].failed(now: loop.now)
+        _ = gateway.accessGuard.refused(.eventRate, wait, peerAddress)
+        close(
+            .rateLimited, "more than rate_limiting.events a second on this connection",
+            reconnect: .after(milliseconds: 5000))
+        return false
     }
 
     override func takeWaitingFrames() { retryWaitingFrames() }
@@ -91,6 +107,7 @@ class PhoenixEngine: SocketEngine {
             receivedPush(try PhoenixBinaryFrame.decode(bytes), bytes)
         } catch {
             loop.counters[Int(transport.rawValue)].failed(now: loop.now)
+            noteProtocolError(.malformedFrame)
             close(.invalidPayload, error.reason, reconnect: .now)
         }
     }
@@ -101,6 +118,7 @@ class PhoenixEngine: SocketEngine {
             dispatch(Incoming(bytes: bytes, frame: frame))
         } catch {
             loop.counters[Int(transport.rawValue)].failed(now: loop.now)
+            noteProtocolError(.malformedFrame)
             close(.invalidPayload, error.reason, reconnect: .now)
         }
     }
@@ -171,6 +189,7 @@ class PhoenixEngine: SocketEngine {
         } else if incoming.isEvent("access_token") {
             refreshToken(incoming)
         } else if incoming.isEvent("mcp") {
+            guard admitsMessage(incoming, handle) else { return }
             receivedMessage(topic, incoming)
         } else {
             reply(incoming, Problem(400, "unknown_event", "unknown_event"))
@@ -178,23 +197,8 @@ class PhoenixEngine: SocketEngine {
     }
 
     private func publish(_ topic: String, _ incoming: Incoming, _ handle: SessionHandle) {
-        let now = loop.now
-        let kind = Int(transport.rawValue)
-        if !isRetrying { loop.variety[kind].arrivals.add(bytes: incoming.payload.count) }
-        // What has waited was charged when it came.
-        let decision =
-            isRetrying
-            ? .admitted
-            : handle.session.withLock { session in
-                session.messagesReceived += 1
-                session.lastActivity = now
-                return gateway.settings.rateLimit.admit(&session.rateUsage, now: now)
-            }
-        if case .refused(let wait) = decision {
-            loop.counters[Int(transport.rawValue)].failed(now: now)
-            noteRateLimit()
-            return reply(incoming, .rateLimited(retryAfter: wait.roundedUpSeconds))
-        }
+        if !isRetrying { loop.variety[Int(transport.rawValue)].arrivals.add(bytes: incoming.payload.count) }
+        guard admitsMessage(incoming, handle) else { return }
         do throws(Problem) {
             let request =
                 if let binary = incoming.binary {
@@ -231,6 +235,30 @@ class PhoenixEngine: SocketEngine {
         }
     }
 
+    /// Charges a message to its client, its address and the node, or says how long to wait.
+    private func admitsMessage(_ incoming: Incoming, _ handle: SessionHandle) -> Bool {
+        // What has waited was charged when it came.
+        guard !isRetrying else { return true }
+        let now = loop.now
+        let guardian = gateway.accessGuard
+        let size = incoming.binary?.count ?? incoming.payload.count
+        var decision = handle.session.withLock { session in
+            session.messagesReceived += 1
+            session.lastActivity = now
+            return guardian.admit(size, to: &session, gateway.settings.rateLimit, now: now)
+        }
+        if decision == .admitted {
+            decision = guardian.admit(size, from: peerAddress, isMessage: true, now: now)
+        } else {
+            guardian.note(.rateHit, peerAddress)
+        }
+        guard case .refused(let wait) = decision else { return true }
+        loop.counters[Int(transport.rawValue)].failed(now: now)
+        noteRateLimit()
+        reply(incoming, .rateLimited(retryAfter: wait.roundedUpSeconds))
+        return false
+    }
+
     private func acknowledge(_ incoming: Incoming, _ handle: SessionHandle) {
         var sequence: Int?
         var messageID: String?
@@ -261,6 +289,7 @@ class PhoenixEngine: SocketEngine {
 
     private func changeSubscription(_ incoming: Incoming) {
         do throws(Problem) {
+            if !isRetrying { try chargeJoin(of: nil) }
             let request = try PublishRequest(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
             guard let topic = request.topic else { throw .invalidMessage("give topic") }
             if incoming.isEvent("subscribe"), !mayGoOn(subscribing: topic, incoming) { return }
@@ -281,6 +310,7 @@ class PhoenixEngine: SocketEngine {
             }
             let parameters = try JoinParameters(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
             try authenticate(parameters)
+            if !isRetrying { try chargeJoin(of: try client(parameters)) }
             if handle == nil, mustWait(for: [try client(parameters)].filter(gateway.mustRestore)) { return }
             guard mayGoOn(joining: topic, parameters, incoming) else { return }
             attachment = try enter(topic, parameters)
@@ -379,6 +409,7 @@ class PhoenixEngine: SocketEngine {
             return try gateway.client(nil, of: identity?.principal)
         }
         guard let given = ClientID(text) else { throw .invalidClientID }
+        if let problem = gateway.accessGuard.refusal(client: given) { throw problem }
         if let clientID, clientID != given {
             throw Problem(409, "client_id_conflict", "this socket belongs to client \(clientID.text) already")
         }

@@ -138,7 +138,9 @@ class SocketEngine: ConnectionEngine {
                 detach(leaving: false)
                 writeClose(code ?? .normal, "")
                 verdict = .finished
-            case .violation(let violation): fail(violation.code, violation.reason)
+            case .violation(let violation):
+                noteProtocolError(violation.code == .messageTooBig ? .messageTooLarge : .websocketProtocol)
+                fail(violation.code, violation.reason)
             }
         }
     }
@@ -148,6 +150,8 @@ class SocketEngine: ConnectionEngine {
         guard let limit = controlFrameLimit, case .refused = limit.admit(&controlUsage, now: loop.now) else {
             return true
         }
+        gateway.accessGuard.refusals.count(.controlFrames)
+        gateway.accessGuard.note(.rateHit, peerAddress)
         fail(.rateLimited, "more than transports.websocket.max_control_frames a second")
         return false
     }
@@ -158,16 +162,22 @@ class SocketEngine: ConnectionEngine {
             bytes: maxMessageSize, ratio: settings.maxInflateRatio, ratioFrom: settings.inflateRatioFrom)
         switch loop.compression.inflate(payload, limits: limits, body) {
         case .message: break
-        case .tooLarge: fail(.messageTooBig, "a message may have \(maxMessageSize) bytes when inflated")
+        case .tooLarge:
+            noteProtocolError(.inflation)
+            fail(.messageTooBig, "a message may have \(maxMessageSize) bytes when inflated")
         case .tooDense:
+            noteProtocolError(.inflation)
             fail(.messageTooBig, "above \(limits.ratioFrom) bytes it may inflate \(limits.ratio) times its size")
-        case .invalid: fail(.invalidPayload, "not what permessage-deflate makes (RFC 7692 7.2.2)")
+        case .invalid:
+            noteProtocolError(.websocketProtocol)
+            fail(.invalidPayload, "not what permessage-deflate makes (RFC 7692 7.2.2)")
         }
     }
 
     private func receivedInflatedText(_ bytes: UnsafeRawBufferPointer) {
         var utf8 = UTF8Stream()
         guard utf8.append(bytes), utf8.isComplete else {
+            noteProtocolError(.websocketProtocol)
             return fail(.invalidPayload, "text that is not UTF-8 (RFC 6455 8.1)")
         }
         receivedText(bytes)
@@ -263,6 +273,11 @@ class SocketEngine: ConnectionEngine {
 
     override func endToken(_ code: CloseCode, _ reason: String, reconnect: Reconnect) {
         close(code, reason, reconnect: reconnect)
+    }
+
+    override func expel() {
+        close(.policyViolation, "blacklisted", reconnect: .never)
+        if verdict == .open { verdict = .finished }
     }
 
     override func fellBehind(from: Int, to: Int) {
