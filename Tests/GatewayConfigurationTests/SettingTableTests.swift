@@ -97,6 +97,8 @@ import Testing
             "security.authentication.keys": "[{jwks: keys.json}]",
             "security.authentication.default_capabilities": "subscribe:all",
             "security.authentication.authorization_servers": "https://issuer.example.com",
+            "security.allowlist_only": "true", "security.audit_log_size": "2KiB", "validation.threats": "block",
+            "validation.duplicate_keys": "refuse",
             "debug": "true", "log_connections": "true",
             "mcpServers": "{a: {command: b}}", "mcp.demo": "false", "mcp.virtual_servers": "{a: {deny: b}}",
             "mcp.prefix": "never",

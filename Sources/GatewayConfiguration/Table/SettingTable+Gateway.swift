@@ -3,7 +3,7 @@ extension SettingTable {
     /// and a property of `GatewayConfiguration`, whose initial value is the default.
     static let gateway = SettingTable(
         listen + http + httpTLS + httpSSE + httpSSETLS + webSocket + longPoll + webSocketTLS + tls + session + storage
-            + protection + authentication + security + browsers + routing
+            + rateLimiting + rates + security + authentication + access + input + validation + routing
             + mcp + upstreams + operators + viability + operation + telemetry + drain, foreign: .gateway)
 
     private static let connections = SettingKind<Int>.integer(1...1_000_000)
@@ -306,13 +306,16 @@ extension SettingTable {
             "Time between two rounds of housekeeping"),
     ]
 
-    private static let protection: [Setting] = [
+    private static let rateLimiting: [Setting] = [
         Setting(
             "rate_limiting.default_limit", \.rateLimiting.defaultLimit, .integer(1...1_000_000),
             "Messages that a client may send at once", variables: ["MCP_RATE_LIMIT_PER_CLIENT", "MCP_RATE_LIMIT"]),
         Setting(
             "rate_limiting.refill_rate", \.rateLimiting.refillRate, .number(1...1_000_000),
             "Messages that a client may send each second"),
+    ]
+
+    private static let security: [Setting] = [
         Setting(
             "security.max_connections_per_ip", \.security.maxConnectionsPerIP, connections,
             "Connections from one address; loopback does not count"),
@@ -329,7 +332,7 @@ extension SettingTable {
             variables: ["SECRET_KEY_BASE"], isSecret: true),
     ]
 
-    private static let browsers: [Setting] = [
+    private static let input: [Setting] = [
         Setting(
             "cors.origin", \.cors.origins,
             .list("an origin such as https://app.example.com or a list of them", of: .origin),

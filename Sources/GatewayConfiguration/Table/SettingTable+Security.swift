@@ -2,10 +2,8 @@ extension SettingTable {
     private static let rate = SettingKind<Int>.integer(0...10_000_000)
     private static let points = SettingKind<Double>.number(0...1000)
 
-    /// What is charged beside a client's messages, and who is held off.
-    static let security: [Setting] = rates + access + validation
-
-    private static let rates: [Setting] = [
+    /// What is charged beside a client's messages.
+    static let rates: [Setting] = [
         Setting(
             "rate_limiting.tiers.trial", \.rateLimiting.more.trial, .integer(1...1_000_000),
             "Messages per second, and at once, of tokens with the tier trial or an unknown one"),
@@ -44,7 +42,8 @@ extension SettingTable {
             "Addresses that are told apart; those beyond share what one may do"),
     ]
 
-    private static let access: [Setting] = [
+    /// Who is held off for what was seen of them, and the lists of those who are not.
+    static let access: [Setting] = [
         Setting(
             "security.behavior.threshold", \.security.access.suspiciousThreshold, points,
             "Points from which an address is refused; 0 refuses nobody"),
@@ -87,7 +86,8 @@ extension SettingTable {
             "Actions that GET /mcp/admin/audit tells"),
     ]
 
-    private static let validation: [Setting] = [
+    /// What a client's data may be beyond being JSON.
+    static let validation: [Setting] = [
         Setting(
             "validation.max_keys", \.validation.maxKeys, .integer(0...10_000_000),
             "Members of all objects in a client's data together; 0 is any number"),

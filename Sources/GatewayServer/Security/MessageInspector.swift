@@ -64,7 +64,8 @@ struct MessageInspector {
             guard try scanner.beginObject() else { return nil }
             var names: Set<String> = []
             repeat {
-                if let finding = check(try scanner.key(), &names) ?? (try value(&scanner)) { return finding }
+                if let finding = check(try scanner.key(), &names) { return finding }
+                if let finding = try value(&scanner) { return finding }
             } while try scanner.nextMember()
         case UInt8(ascii: "["):
             guard try scanner.beginArray() else { return nil }
