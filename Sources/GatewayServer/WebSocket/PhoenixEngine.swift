@@ -197,7 +197,8 @@ class PhoenixEngine: SocketEngine {
     }
 
     private func publish(_ topic: String, _ incoming: Incoming, _ handle: SessionHandle) {
-        if !isRetrying { loop.variety[Int(transport.rawValue)].arrivals.add(bytes: incoming.payload.count) }
+        let kind = Int(transport.rawValue)
+        if !isRetrying { loop.variety[kind].arrivals.add(bytes: incoming.payload.count) }
         guard admitsMessage(incoming, handle) else { return }
         do throws(Problem) {
             let request =
