@@ -8,6 +8,7 @@ import pytest
 import sse
 import websockets
 from test_metrics import scrape
+from tokens import AUTHENTICATED, bearer, token
 from wait import until
 
 ADMIN = {"Authorization": "Bearer an-admin-token"}
@@ -202,3 +203,37 @@ def test_random_client_ids_take_bounded_memory(start_gateway):
     figures = scrape(own)
     assert figures["mcp_gateway_sessions",] <= 200
     assert all(figures["mcp_gateway_tracked_addresses", ("by", by)] <= 100 for by in ("score", "connections", "messages"))
+
+
+# Tokens
+
+
+def test_the_tier_of_a_token_is_its_rate(start_gateway):
+    own = start_gateway({**AUTHENTICATED, "rate_limiting": {"tiers": {"trial": 3, "premium": 500}}})
+
+    def send(client, tier):
+        more = {"tier": tier} if tier else {}
+        return own.api.post("/mcp/push", {"client_id": client, "type": "echo", "data": {}},
+                            **bearer(token(client, capabilities=["*"], **more)))
+
+    for tier, limit in (("trial", 3), ("premium", 500), ("standard", 100), (None, 100), ("nobody's", 3)):
+        answer = send(f"of-{len(tier or '')}-{limit}", tier)
+        assert answer.headers["X-RateLimit-Limit"] == str(limit), tier
+    answers = [send("busy", "trial").status for _ in range(8)]
+    assert answers.count(202) < 8 and 429 in answers
+
+
+def test_whoever_guesses_tokens_is_slowed_down(start_gateway):
+    own = start_gateway({
+        **AUTHENTICATED, "listen": {"trusted_proxies": "127.0.0.1"},
+        "rate_limiting": {"ip": {"failed_logins": 3}}, "security": {**AUTHENTICATED["security"], "behavior": {"threshold": 0}},
+    })
+
+    def guess(address):
+        return own.api.post("/mcp/push", {"client_id": "c", "type": "echo", "data": {}},
+                            Authorization="Bearer not.a.token", **{"X-Forwarded-For": address})
+
+    answers = [guess("203.0.113.5") for _ in range(6)]
+    assert [one.status for one in answers[:3]] == [401] * 3
+    assert answers[-1].status == 429 and answers[-1].json["error"] == "rate_limit_exceeded"
+    assert guess("203.0.113.6").status == 401, "others are not meant"

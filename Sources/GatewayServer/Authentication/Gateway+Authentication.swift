@@ -1,4 +1,5 @@
 public import GatewayCore
+import NIOCore
 import NIOHTTP1
 import WireJSON
 
@@ -29,7 +30,20 @@ extension Gateway {
         if case .principal(let principal) = request.identity { return principal }
         guard let failure = request.identity.failure else { return nil }
         if failure == .missing { gatekeeper.count(.missing) }
+        try chargeLogin(failure, from: request.remoteAddress)
         throw .authenticationFailed(failure)
+    }
+
+    /// Charges a token that was no good to its address. One that was good before is no attempt to guess.
+    /// - Throws: `rateLimited` from those that have tried too often.
+    func chargeLogin(_ failure: AuthenticationFailure, from address: SocketAddress?) throws(Problem) {
+        switch failure {
+        case .missing, .expired, .revoked, .wrongClient: return
+        default: break
+        }
+        if case .refused(let wait) = accessGuard.failedLogin(from: address, now: Clock.now) {
+            throw .rateLimited(retryAfter: wait.roundedUpSeconds)
+        }
     }
 
     /// - Throws: unless the request may do `action` on `name`.

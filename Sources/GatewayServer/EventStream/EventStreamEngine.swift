@@ -86,7 +86,8 @@ final class EventStreamEngine: ConnectionEngine {
         if request.isCompressed { loop.outbound.append("Content-Encoding: gzip\r\n".utf8) }
         for (name, value) in request.extraHeaders { loop.outbound.append("\(name): \(value)\r\n".utf8) }
         if let usage = handle?.session.withLock({ $0.rateUsage }) {
-            for (name, value) in gateway.rateHeaders(usage, loop.now) {
+            let limit = gateway.settings.rateLimit(tier: identity?.principal.tier)
+            for (name, value) in gateway.rateHeaders(usage, limit, loop.now) {
                 loop.outbound.append("\(name): \(value)\r\n".utf8)
             }
         }

@@ -482,7 +482,7 @@ extension Gateway {
         let now = loop.now
         loop.variety[Int(Transport.eventStream.rawValue)].arrivals.add(bytes: request.body.readableBytes)
         if let problem = accessGuard.refusal(client: client) { throw problem }
-        let limit = settings.rateLimit
+        let limit = settings.rateLimit(tier: principal?.tier)
         let admitted = directory.withSession(client, now: now) { handle, session in
             session.messagesReceived += 1
             session.lastActivity = now
@@ -490,7 +490,7 @@ extension Gateway {
             return (handle, accessGuard.admit(size, to: &session, limit, now: now), session.rateUsage)
         }
         guard let (handle, decision, usage) = admitted else { throw directory.refusal(client) }
-        var headers = rateHeaders(usage, now)
+        var headers = rateHeaders(usage, limit, now)
         headers.add(contentsOf: cors)
         if case .refused(let wait) = decision {
             loop.counters[Int(Transport.eventStream.rawValue)].rateLimited += 1
@@ -513,9 +513,8 @@ extension Gateway {
     }
 
     /// The state of a client's rate limit (contract §7).
-    func rateHeaders(_ usage: RateLimit.Usage, _ now: Instant) -> HTTPHeaders {
-        let limit = settings.rateLimit
-        return [
+    func rateHeaders(_ usage: RateLimit.Usage, _ limit: RateLimit, _ now: Instant) -> HTTPHeaders {
+        [
             "X-RateLimit-Limit": "\(limit.burst)",
             "X-RateLimit-Remaining": "\(limit.remaining(usage, now: now))",
             "X-RateLimit-Reset": "\((limit.reset(usage, now: now).nanoseconds + 999_999_999) / 1_000_000_000)",

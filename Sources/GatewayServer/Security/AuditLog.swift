@@ -24,6 +24,8 @@ final class AuditLog: Sendable {
     var entries: [[UInt8]] { lines.withLock { Array($0) } }
 
     func note(_ request: APIRequest, status: Int) {
+        // Whoever is not an administrator has done nothing here, and does not fill the log.
+        guard status != 401, status != 403 else { return }
         // What stands behind the path may be a token.
         let path = String(request.head.uri.prefix { $0 != "?" })
         let address = request.remoteAddress?.ipAddress

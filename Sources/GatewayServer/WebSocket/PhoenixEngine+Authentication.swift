@@ -34,7 +34,9 @@ extension PhoenixEngine {
         let credential = TicketBook.Name(token).map { Credential.ticket($0) } ?? .token(token)
         let result = gateway.gatekeeper.authenticate(credential, now: loop.now, time: loop.context.wallClock)
         switch result {
-        case .failure(let failure): throw .authenticationFailed(failure)
+        case .failure(let failure):
+            try gateway.chargeLogin(failure, from: peerAddress)
+            throw .authenticationFailed(failure)
         case .success(let principal):
             // A connection stays whose it was.
             if let present = identity?.principal, !present.isSamePerson(as: principal) {

@@ -243,10 +243,11 @@ class PhoenixEngine: SocketEngine {
         let now = loop.now
         let guardian = gateway.accessGuard
         let size = incoming.binary?.count ?? incoming.payload.count
+        let limit = gateway.settings.rateLimit(tier: identity?.principal.tier)
         var decision = handle.session.withLock { session in
             session.messagesReceived += 1
             session.lastActivity = now
-            return guardian.admit(size, to: &session, gateway.settings.rateLimit, now: now)
+            return guardian.admit(size, to: &session, limit, now: now)
         }
         if decision == .admitted {
             decision = guardian.admit(size, from: peerAddress, isMessage: true, now: now)
