@@ -214,7 +214,7 @@ def test_the_tier_of_a_token_is_its_rate(start_gateway):
     def send(client, tier):
         more = {"tier": tier} if tier else {}
         return own.api.post("/mcp/push", {"client_id": client, "type": "echo", "data": {}},
-                            **bearer(token(client, capabilities=["*"], **more)))
+                            **bearer(token(client, **more)))
 
     for tier, limit in (("trial", 3), ("premium", 500), ("standard", 100), (None, 100), ("nobody's", 3)):
         answer = send(f"of-{len(tier or '')}-{limit}", tier)
