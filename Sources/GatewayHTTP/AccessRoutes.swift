@@ -13,26 +13,26 @@ enum AccessRoutes {
     static func add(to router: Router<APIContext>, gateway: Gateway, access: AdminAccess) {
         for (path, kind) in [("/mcp/admin/blocklist", AccessList.Kind.block), ("/mcp/admin/allowlist", .allow)] {
             let path = RouterPath(path)
-            router.on(path, method: .get) { request, _ in
-                if let refusal = access.refusal(of: request) { return refusal }
+            router.on(path, method: .get) { request, context in
+                if let refusal = access.refusal(of: request, context) { return refusal }
                 return Response.json(.ok, list(gateway.accessList.filter { $0.kind == kind }))
             }
-            router.on(path, method: .post) { request, _ in
-                if let refusal = access.refusal(of: request) { return refusal }
+            router.on(path, method: .post) { request, context in
+                if let refusal = access.refusal(of: request, context) { return refusal }
                 return await add(kind, request, gateway)
             }
-            router.on(path, method: .delete) { request, _ in
-                if let refusal = access.refusal(of: request) { return refusal }
+            router.on(path, method: .delete) { request, context in
+                if let refusal = access.refusal(of: request, context) { return refusal }
                 return remove(kind, request, gateway)
             }
             router.refuse([.put, .patch, .options], at: path, allow: "GET, HEAD, POST, DELETE")
         }
-        router.only(.get, "/mcp/admin/suspects") { request, _ in
-            if let refusal = access.refusal(of: request) { return refusal }
+        router.only(.get, "/mcp/admin/suspects") { request, context in
+            if let refusal = access.refusal(of: request, context) { return refusal }
             return Response.json(.ok, suspects(gateway.suspects))
         }
-        router.only(.get, "/mcp/admin/audit") { request, _ in
-            if let refusal = access.refusal(of: request) { return refusal }
+        router.only(.get, "/mcp/admin/audit") { request, context in
+            if let refusal = access.refusal(of: request, context) { return refusal }
             return Response.json(
                 .ok,
                 JSONWriter.object { writer in

@@ -99,7 +99,7 @@ import Testing
             "security.authentication.authorization_servers": "https://issuer.example.com",
             "security.allowlist_only": "true", "security.audit_log_size": "2KiB", "validation.threats": "block",
             "validation.duplicate_keys": "refuse",
-            "debug": "true", "log_connections": "true",
+            "debug": "true", "log_connections": "true", "log_messages": "true",
             "mcpServers": "{a: {command: b}}", "mcp.demo": "false", "mcp.virtual_servers": "{a: {deny: b}}",
             "mcp.prefix": "never",
             "storage.engine": "memory", "storage.synchronous": "full", "storage.on_damage": "refuse",
