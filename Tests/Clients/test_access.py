@@ -209,7 +209,7 @@ def test_random_client_ids_take_bounded_memory(start_gateway):
 
 
 def test_the_tier_of_a_token_is_its_rate(start_gateway):
-    own = start_gateway({**AUTHENTICATED, "rate_limiting": {"tiers": {"trial": 3, "premium": 500}}})
+    own = start_gateway({**AUTHENTICATED, "rate_limiting": {"default_limit": 100, "refill_rate": 100, "tiers": {"trial": 3, "premium": 500}}})
 
     def send(client, tier):
         more = {"tier": tier} if tier else {}

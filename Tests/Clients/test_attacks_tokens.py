@@ -174,8 +174,9 @@ def test_another_clients_id(guarded, client):
 
 
 def test_the_administrators_paths_without_the_administrators_token(guarded, client):
-    for path in ("/mcp/admin/upstreams", "/mcp/admin/revocations", "/mcp/admin/connections", "/mcp/admin/",
-                 "/mcp/admin/../admin/upstreams", "/mcp/admin"):
+    # No path has a way up, whoever asks.
+    assert guarded.api.request("GET", "/mcp/admin/../admin/upstreams", headers=bearer(ADMIN)).status == 400
+    for path in ("/mcp/admin/upstreams", "/mcp/admin/revocations", "/mcp/admin/connections", "/mcp/admin/", "/mcp/admin"):
         for headers in ({}, bearer(""), bearer("x"), bearer(ADMIN[:-1]), bearer(ADMIN + "x"), bearer(ADMIN.upper()),
                         {"Authorization": ADMIN}, {"Authorization": f"Basic {ADMIN}"}):
             assert guarded.api.request("GET", path, headers=headers).status == 401, (path, headers)
@@ -183,7 +184,7 @@ def test_the_administrators_paths_without_the_administrators_token(guarded, clie
         for capability in ("service", "publish", "admin:none", "admins", "mcp"):
             answer = guarded.api.request("GET", path, headers=bearer(token(client, capability)))
             assert answer.status == 403, (path, capability)
-    assert metric(guarded, "mcp_gateway_authorization_denied_total", action="admin") >= 30
+    assert metric(guarded, "mcp_gateway_authorization_denied_total", action="admin") >= 25
 
 
 def test_with_authentication_off_the_administrators_paths_stay_closed(start_gateway):

@@ -16,7 +16,14 @@ extension SettingKind where Value == [AuthenticationKey] {
                         keys.map { KeyEntry.text($0, key: { $0 }, value: { ShownValue(string: $0).yaml }) }),
                     json: JSONText.list(
                         keys.map { KeyEntry.text($0, key: JSONText.quoted, value: JSONText.quoted) }))
-            })
+            },
+            schema: #"""
+                {"type": "array", "items": {"anyOf": [{"type": "object", "additionalProperties": false, \#
+                "required": ["jwks"], "properties": {"jwks": {"type": "string"}}}, {"type": "object", \#
+                "additionalProperties": false, "required": ["algorithm", "file"], "properties": {"algorithm": \#
+                {"enum": [\#(AuthenticationKey.algorithms.map(JSONText.quoted).joined(separator: ", "))]}, \#
+                "file": {"type": "string"}, "id": {"type": "string"}}}]}}
+                """#)
     }
 }
 
