@@ -39,6 +39,8 @@ final class MCPHub: LoopEndpoint {
     weak var lastPrincipal: ClientSession?
     /// Lists in the making.
     var assemblies: [ObjectIdentifier: ListAssembly] = [:]
+    /// Requests on their way to servers.
+    let requests: TurnOutput
     private var number = 0
     private(set) var now = Instant.zero
     private var ticker: RepeatedTask?
@@ -54,6 +56,7 @@ final class MCPHub: LoopEndpoint {
         self.settings = settings
         self.directory = directory
         self.logger = logger
+        requests = TurnOutput(eventLoop: eventLoop)
         ownInfo = JSONWriter.object { writer in
             writer.member("name", "mcp-gateway")
             writer.member("version", settings.version)

@@ -21,7 +21,7 @@ final class ChannelCarrier: EngineCarrier {
         try? context.channel.syncOptions?.setOption(.recvAllocator, value: ReceiveBuffers(lending: loop.received))
         if let timeout = engine.acknowledgementTimeout { Self.limitSilence(of: context.channel, to: timeout) }
         // Answers to earlier requests may still be in the channel; nothing overtakes them.
-        if !context.channel.isWritable { hold(context) }
+        if isBehindOthers || !context.channel.isWritable { hold(context) }
     }
 
     /// A peer that vanished without a word acknowledges nothing, and one that does not read takes nothing: the system

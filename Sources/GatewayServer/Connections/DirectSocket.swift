@@ -49,6 +49,13 @@ struct DirectSocket {
         return count == outbound.buffer.readableBytes ? .all : .part(sent + count)
     }
 
+    /// Gives one buffer to the kernel, without waiting.
+    func send(_ buffer: ByteBuffer) -> Result {
+        let count = send(buffer, more: false)
+        guard count >= 0 else { return .failed }
+        return count == buffer.readableBytes ? .all : .part(count)
+    }
+
     /// - Returns: the number of bytes that the kernel took; -1 if the connection is broken.
     private func send(_ buffer: ByteBuffer, more: Bool) -> Int {
         buffer.withUnsafeReadableBytes { bytes in

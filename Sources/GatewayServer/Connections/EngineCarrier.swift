@@ -16,6 +16,8 @@ class EngineCarrier: LoopMember, ChannelInboundHandler {
     private(set) final var isStalled = false
     /// Our side is shut.
     private final var isFinished = false
+    /// Whether the channel still holds answers to earlier requests.
+    final var isBehindOthers = false
 
     init(_ engine: ConnectionEngine, loop: LoopState) {
         self.engine = engine

@@ -100,6 +100,8 @@ extension HTTPFront {
             return context.close(promise: nil)
         }
         phase = .gone
+        output?.flush()
+        carrier.isBehindOthers = output?.isHeld ?? false
         gateway.connectionOpened(engine, on: loop)
         // The channel knows it: a copy for each connection would be kept as long as that.
         if arrival.link == .plain, engine.address == context.remoteAddress, !gateway.settings.hooks.isUsed {

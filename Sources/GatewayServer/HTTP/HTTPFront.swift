@@ -12,7 +12,9 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
 
     let service: GatewaySettings.Service
     private(set) var context: ChannelHandlerContext?
-    /// The encoder's place in the pipeline, once an answer has been written.
+    /// What leads past the encoder, once an answer has been written.
+    private(set) var output: SocketOutput?
+    /// Where that enters the pipeline.
     private var pastEncoder: ChannelHandlerContext?
     /// HTTP/1.1 on the bytes of a connection; a stream of HTTP/2 brings its own.
     let codec: (decoder: Decoder, encoder: HTTPResponseEncoder)?
@@ -129,6 +131,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
         pastEncoder = nil
+        output = nil
         // A stream that ends before it begins is never told that it is inactive.
         loop.leave(self)
         if arrival.isCounted { gateway.admission.left(.http, address: arrival.countedAddress) }
@@ -190,6 +193,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
 
     override func drain() {
         guard phase == .idle else { return }
+        output?.flush()
         context?.close(promise: nil)
     }
 
@@ -199,6 +203,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         gateway.gatekeeper.countEnding(.revoked)
         self.exchange = nil
         exchange.connectionClosed()
+        output?.flush()
         context?.close(promise: nil)
     }
 
@@ -280,8 +285,10 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
             return refuseBody()
         }
         if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
+            output?.flush()
             context.writeAndFlush(
                 wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
+            output?.follow()
         }
     }
 
@@ -380,6 +387,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
             head.headers.add(name: "transfer-encoding", value: "chunked")
         }
         if exchangeTraits.isClosing, !isStream { head.headers.replaceOrAdd(name: "connection", value: "close") }
+        output?.flush()
         // The headers leave at once: some proxies hold a stream back until they have seen them.
         context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
     }
@@ -397,6 +405,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         // Before anything is written: the write itself may lead to the next request.
         phase = closing ? .ended : .idle
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        output?.follow()
         guard self.context != nil, context.channel.isActive else { return }
         loop.begin()
         settle(context, closing: closing)
@@ -406,6 +415,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
 
     func abort() {
         exchange = nil
+        output?.flush()
         context?.close(promise: nil)
     }
 
@@ -465,16 +475,19 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         } else if closing {
             head.headers.replaceOrAdd(name: "connection", value: "close")
         }
-        if let encoder = encoderContext(context) {
+        if let (encoder, output) = pastEncoder(context) {
             // One buffer and one write, instead of one for the head and one for the body.
             let body = isHead ? ByteBuffer() : response.body
             let isSmall = body.readableBytes <= Self.maxJoinedBytes
             let answer = AnswerText.bytes(head, body: isSmall ? body : ByteBuffer(), on: context.channel.allocator)
             if isSmall {
-                encoder.writeAndFlush(NIOAny(answer), promise: nil)
+                output.write(answer)
+                if closing { output.flush() }
             } else {
+                output.flush()
                 encoder.write(NIOAny(answer), promise: nil)
                 encoder.writeAndFlush(NIOAny(body), promise: nil)
+                output.follow()
             }
         } else {
             context.write(wrapOutboundOut(.head(head)), promise: nil)
@@ -487,12 +500,16 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         settle(context, closing: closing)
     }
 
-    /// From where bytes go past the encoder; none on a stream of HTTP/2.
-    private func encoderContext(_ context: ChannelHandlerContext) -> ChannelHandlerContext? {
-        if let pastEncoder { return pastEncoder }
-        guard let codec else { return nil }
-        pastEncoder = try? context.pipeline.syncOperations.context(handler: codec.encoder)
-        return pastEncoder
+    /// What takes bytes past the encoder; none on a stream of HTTP/2.
+    private func pastEncoder(_ context: ChannelHandlerContext) -> (ChannelHandlerContext, SocketOutput)? {
+        if let pastEncoder, let output { return (pastEncoder, output) }
+        guard let codec, let past = try? context.pipeline.syncOperations.context(handler: codec.encoder) else {
+            return nil
+        }
+        let output = SocketOutput(past, isBare: arrival.link == .plain, turn: loop.answers)
+        pastEncoder = past
+        self.output = output
+        return (past, output)
     }
 
     /// An answer has been written: the connection waits for the next request, or for its end.

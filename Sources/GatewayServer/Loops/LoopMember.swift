@@ -72,6 +72,8 @@ final class LoopState {
     @exclusivity(unchecked) var outbound = Outbound()
     /// Where bytes arrive that are dealt with at once.
     let received = SharedReceiveBuffer()
+    /// Answers on their way to their sockets.
+    let answers: TurnOutput
     /// Text of frames in the making.
     @exclusivity(unchecked) var text: [UInt8] = []
     /// Scratch space for what `text` becomes when it is compressed.
@@ -125,6 +127,7 @@ final class LoopState {
         self.index = index
         self.eventLoop = eventLoop
         self.gateway = gateway
+        answers = TurnOutput(eventLoop: eventLoop)
         let now = Clock.now
         context = PublishContext(now: now, wallClock: Clock.wall, wakes: WakeSet(loops: gateway.loopCount))
         wheel = TimingWheel(tick: Self.tick, buckets: 512, now: now)

@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayServer
 import NIOCore
 import NIOTLS
 
@@ -50,7 +51,9 @@ final class HTTPConnection: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var receiver: HTTPReceiver?
     private var reader = HTTPResponseReader()
-    private var output = ByteBuffer()
+    private var output: SocketOutput?
+    private let isBare: Bool
+    private let turn: TurnOutput
     private var isKeptAlive = true
     private var hasAnswered = false
     private(set) var isGone = false
@@ -63,7 +66,15 @@ final class HTTPConnection: ChannelInboundHandler {
     private var isReady = false
     private var failure: (any Error)?
 
-    init(_ origin: HTTPOrigin, resource: LeasePool.ResourceID?, first: HTTPOutboundRequest?) {
+    /// - Parameters:
+    ///   - isBare: whether nothing stands between it and the socket.
+    ///   - turn: takes what is written.
+    init(
+        _ origin: HTTPOrigin, resource: LeasePool.ResourceID?, first: HTTPOutboundRequest?, isBare: Bool,
+        turn: TurnOutput
+    ) {
+        self.isBare = isBare
+        self.turn = turn
         self.origin = origin
         self.resource = resource
         self.first = first
@@ -93,29 +104,42 @@ final class HTTPConnection: ChannelInboundHandler {
         receiver = request.receiver
         request.receiver.connection = self
         hasAnswered = false
-        output.clear()
-        output.writeString(request.method.rawValue)
-        output.writeString(" ")
-        output.writeString(request.target ?? origin.target)
-        output.writeString(" HTTP/1.1\r\nhost: ")
-        output.writeString(origin.hostHeader)
-        output.writeString("\r\n")
-        output.writeImmutableBuffer(request.fields)
-        if request.method == .post { output.writeString("content-length: \(request.body.readableBytes)\r\n") }
-        output.writeString("\r\n")
-        output.writeImmutableBuffer(request.body)
-        context.writeAndFlush(wrapOutboundOut(output), promise: nil)
+        var head = context.channel.allocator.buffer(
+            capacity: 128 + origin.target.utf8.count + origin.hostHeader.utf8.count + request.fields.readableBytes
+                + request.body.readableBytes)
+        head.writeString(request.method.rawValue)
+        head.writeStaticString(" ")
+        head.writeString(request.target ?? origin.target)
+        head.writeStaticString(" HTTP/1.1\r\nhost: ")
+        head.writeString(origin.hostHeader)
+        head.writeStaticString("\r\n")
+        head.writeImmutableBuffer(request.fields)
+        if request.method == .post {
+            head.writeStaticString("content-length: ")
+            head.writeString(String(request.body.readableBytes))
+            head.writeStaticString("\r\n")
+        }
+        head.writeStaticString("\r\n")
+        head.writeImmutableBuffer(request.body)
+        let output = output ?? SocketOutput(context, isBare: isBare, turn: turn)
+        self.output = output
+        output.write(head)
     }
 
     /// Cuts the connection; nobody wants what it still carries.
     func close() {
         receiver = nil
+        // A last word may have been said just now.
+        output?.flush()
         context?.close(promise: nil)
     }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        output = nil
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard receiver != nil else {

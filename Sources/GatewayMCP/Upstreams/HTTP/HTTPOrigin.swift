@@ -146,7 +146,8 @@ final class HTTPOrigin {
     }
 
     private func connect(_ resource: LeasePool.ResourceID?, first request: HTTPOutboundRequest?) {
-        let connection = HTTPConnection(self, resource: resource, first: request)
+        let connection = HTTPConnection(
+            self, resource: resource, first: request, isBare: tls == nil, turn: hub.requests)
         let loop = hub.eventLoop
         let bound = NIOLoopBound(connection, eventLoop: loop)
         let tls = tls
