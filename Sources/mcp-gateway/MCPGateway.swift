@@ -12,7 +12,9 @@ struct MCPGateway: AsyncParsableCommand {
             on loopback: API and try-it page on 4000, event streams on 4001, WebSockets on 4002.
             """,
         version: Version.current,
-        subcommands: [Serve.self, ShowConfiguration.self, Call.self, CheckHistory.self, Drain.self] + AdminCommands.all,
+        subcommands: [
+            Serve.self, ShowConfiguration.self, Call.self, Send.self, Listen.self, CheckHistory.self, Drain.self,
+        ] + AdminCommands.all,
         defaultSubcommand: Serve.self)
 
     /// Runs the command that the arguments name. Exit codes are the contract's: 0 done, 1 failed, 2 usage, 3 cannot reach the gateway.

@@ -26,7 +26,7 @@ def test_a_command_answers_in_text_and_as_json(own, name):
     assert isinstance(admin.answered(own, name), dict)
 
 
-ALL = COMMANDS + ["trace", "errors", "cleanup", "disconnect", "top", "completions", "serve", "config", "call", "check-history"]
+ALL = COMMANDS + ["trace", "errors", "cleanup", "disconnect", "top", "completions", "serve", "config", "call", "send", "listen", "check-history"]
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -1,3 +1,5 @@
+import WireJSON
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
@@ -50,6 +52,23 @@ enum JSONValue: Decodable, Sendable {
     var number: Double? { if case .number(let number) = self { number } else { nil } }
     var text: String? { if case .text(let text) = self { text } else { nil } }
     var isTrue: Bool { if case .flag(true) = self { true } else { false } }
+
+    /// As JSON, members by name.
+    var compact: String {
+        switch self {
+        case .null: "null"
+        case .flag(let flag): flag ? "true" : "false"
+        case .number(let number):
+            number == number.rounded() && abs(number) < 1e15 ? "\(Int64(number))" : "\(number)"
+        case .text(let text): String(decoding: JSONText.quoted(text), as: UTF8.self)
+        case .array(let items): "[" + items.map(\.compact).joined(separator: ",") + "]"
+        case .object(let members):
+            "{"
+                + members.sorted { $0.key < $1.key }.map {
+                    String(decoding: JSONText.quoted($0.key), as: UTF8.self) + ":" + $0.value.compact
+                }.joined(separator: ",") + "}"
+        }
+    }
 
     /// As it stands in a table.
     var shown: String {
