@@ -25,7 +25,7 @@ enum AccessRoutes {
                 if let refusal = access.refusal(of: request, context) { return refusal }
                 return remove(kind, request, gateway)
             }
-            router.refuse([.put, .patch, .options], at: path, allow: "GET, HEAD, POST, DELETE")
+            router.refuseOthers(than: [.get, .post, .delete], at: path, allow: "GET, HEAD, POST, DELETE")
         }
         router.only(.get, "/mcp/admin/suspects") { request, context in
             if let refusal = access.refusal(of: request, context) { return refusal }

@@ -123,9 +123,8 @@ struct AdminRoutes: Sendable {
     }
 
     private func on(_ path: String, _ router: Router<APIContext>, _ handlers: [HTTPRequest.Method: Handler]) {
-        let methods: [HTTPRequest.Method] = [.get, .post, .put, .patch, .delete, .options]
         let allowed = handlers.keys.map(\.rawValue).sorted().joined(separator: ", ")
-        for method in methods {
+        for method in Problems.methods {
             router.on(RouterPath("/mcp/admin/" + path), method: method) { request, context in
                 if let refusal = access.refusal(of: request, context) { return refusal }
                 guard let handler = handlers[method] else {

@@ -95,7 +95,9 @@ private final class AdminStreamEndpoint: LoopEndpoint {
 
     func handle(_ request: EndpointRequest, _ exchange: Exchange) {
         guard request.head.method == .GET else {
-            return refuse(exchange, .methodNotAllowed, "method_not_allowed", "use GET")
+            var response = APIResponse.json(.methodNotAllowed, Problems.json("method_not_allowed", "use GET"))
+            response.headers.add(name: "allow", value: "GET")
+            return exchange.respond(response)
         }
         let headers = request.head.headers
         let verdict = access.verdict(

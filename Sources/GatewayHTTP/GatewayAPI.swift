@@ -47,8 +47,10 @@ public struct GatewayAPI: APIResponder {
             if let name = HTTPField.Name(name) { fields.append(HTTPField(name: name, value: value)) }
         }
         // Hummingbird answers HEAD only where a route says so; a HEAD is a GET whose body stays behind.
+        // No path has TRACE, and so every path says 405 to what nobody has heard of.
+        let routed = method == .head ? .get : Problems.methods.contains(method) ? method : .trace
         let head = HTTPRequest(
-            method: method == .head ? .get : method, scheme: "http",
+            method: routed, scheme: "http",
             authority: request.head.headers.first(name: "host"), path: request.head.uri, headerFields: fields)
         let context = APIContext(
             source: APIContext.Source(logger: logger, isAdministrator: request.isAdministrator))

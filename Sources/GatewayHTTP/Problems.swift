@@ -5,6 +5,9 @@ import WireJSON
 
 /// Refusals of API routes, in the form of contract §7.
 enum Problems {
+    /// What a request may ask for; what a path does not have of it is 405.
+    static let methods: [HTTPRequest.Method] = [.get, .post, .put, .patch, .delete, .options, .trace]
+
     static func json(_ error: String, _ reason: String) -> [UInt8] {
         JSONWriter.object { writer in
             writer.member("error", error)
@@ -55,19 +58,12 @@ extension Router {
         use handler: @Sendable @escaping (Request, Context) async throws -> Response
     ) {
         on(path, method: method, use: handler)
-        let others: [HTTPRequest.Method] = [.get, .post, .put, .patch, .delete, .options]
-        for other in others where other != method {
-            on(path, method: other) { _, _ in
-                var response = Problems.response(.methodNotAllowed, "method_not_allowed", "use \(method.rawValue)")
-                response.headers[.allow] = method == .get ? "GET, HEAD" : method.rawValue
-                return response
-            }
-        }
+        refuseOthers(than: [method], at: path, allow: method == .get ? "GET, HEAD" : method.rawValue)
     }
 
     /// Answers methods that a path does not have.
-    func refuse(_ methods: [HTTPRequest.Method], at path: RouterPath, allow: String) {
-        for method in methods {
+    func refuseOthers(than methods: Set<HTTPRequest.Method>, at path: RouterPath, allow: String) {
+        for method in Problems.methods where !methods.contains(method) {
             on(path, method: method) { _, _ in
                 var response = Problems.response(.methodNotAllowed, "method_not_allowed", "use " + allow)
                 response.headers[.allow] = allow

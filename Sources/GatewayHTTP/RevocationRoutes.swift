@@ -26,6 +26,7 @@ enum RevocationRoutes {
             }
             return answer(gateway.revoke(wanted.target, issuedBefore: wanted.issuedBefore))
         }
+        router.refuseOthers(than: [.get, .post], at: "/mcp/admin/revocations", allow: "GET, HEAD, POST")
     }
 
     private static func answer(_ outcome: Gateway.RevocationOutcome) -> Response {

@@ -53,6 +53,9 @@ extension Gateway {
         else {
             return nil
         }
+        guard [.GET, .HEAD].contains(request.head.method) else {
+            return APIResponse.problem(.methodNotAllowed(["GET"])).adding(["allow": "GET, HEAD"])
+        }
         var response = APIResponse.json(
             .ok,
             JSONWriter.object { writer in
