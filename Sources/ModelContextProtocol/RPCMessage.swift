@@ -131,7 +131,7 @@ public struct RPCMessage: Sendable {
         guard try scanner.beginObject() else { return }
         repeat {
             let key = try scanner.key()
-            switch Self.text(key, bytes) {
+            switch MemberName(key, bytes) {
             case "mcpSessionId":
                 sessionIDStart = key.offset
                 Self.set(&sessionID, &isAmbiguous, try scanner.value())
@@ -161,7 +161,7 @@ public struct RPCMessage: Sendable {
         guard try scanner.beginObject() else { return }
         repeat {
             let key = try scanner.key()
-            switch Self.text(key, bytes) {
+            switch MemberName(key, bytes) {
             case "name": Self.set(&name, &isAmbiguous, try scanner.value())
             case "uri": Self.set(&uri, &isAmbiguous, try scanner.value())
             case "cursor": Self.set(&cursor, &isAmbiguous, try scanner.value())
@@ -202,7 +202,7 @@ public struct RPCMessage: Sendable {
         repeat {
             let key = try scanner.key()
             let value = try scanner.value()
-            switch Self.text(key, bytes) {
+            switch MemberName(key, bytes) {
             case "progressToken": Self.set(&progressToken, &isAmbiguous, value)
             case "traceparent": traceParent = value
             case "io.modelcontextprotocol/protocolVersion":
@@ -223,7 +223,7 @@ public struct RPCMessage: Sendable {
         repeat {
             let key = try scanner.key()
             let value = try scanner.value()
-            switch Self.text(key, bytes) {
+            switch MemberName(key, bytes) {
             case "name", "uri": Self.set(&reference, &isAmbiguous, value)
             default: break
             }

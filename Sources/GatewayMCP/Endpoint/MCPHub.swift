@@ -41,6 +41,8 @@ final class MCPHub: LoopEndpoint {
     var assemblies: [ObjectIdentifier: ListAssembly] = [:]
     /// Requests on their way to servers.
     let requests: TurnOutput
+    /// Where servers' answers arrive.
+    let received = SharedReceiveBuffer()
     private var number = 0
     private(set) var now = Instant.zero
     private var ticker: RepeatedTask?

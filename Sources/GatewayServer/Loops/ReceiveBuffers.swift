@@ -1,11 +1,11 @@
-import NIOCore
+public import NIOCore
 
 /// Where bytes from sockets arrive, so that a connection at rest keeps no room for them.
 ///
 /// A channel keeps the first buffer that it is given for as long as it lives, and no other when it is told that the next
 /// may be larger. So the first one is as small as can be (the rest of the request follows with the next read), and all
 /// others are made for one read each, or lent by the event loop to those that keep nothing of what they are given.
-struct ReceiveBuffers: RecvByteBufferAllocator {
+public struct ReceiveBuffers: RecvByteBufferAllocator {
     /// Lent to connections whose handler is done with the bytes when it returns; `nil` while a request is read, since
     /// parsers keep slices.
     private let shared: SharedReceiveBuffer?
@@ -23,19 +23,19 @@ struct ReceiveBuffers: RecvByteBufferAllocator {
     }
 
     /// For a connection whose handler gives back what it is lent.
-    init(lending shared: SharedReceiveBuffer) {
+    public init(lending shared: SharedReceiveBuffer) {
         self.shared = shared
         hasRead = true
     }
 
-    func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
+    public func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
         guard hasRead else { return allocator.buffer(capacity: Self.first) }
         return shared?.take(allocator) ?? allocator.buffer(capacity: Int(capacity))
     }
 
-    func nextBufferSize() -> Int? { nil }
+    public func nextBufferSize() -> Int? { nil }
 
-    mutating func record(actualReadBytes: Int) -> Bool {
+    public mutating func record(actualReadBytes: Int) -> Bool {
         if !hasRead {
             hasRead = true
         } else if actualReadBytes >= capacity {
@@ -51,8 +51,10 @@ struct ReceiveBuffers: RecvByteBufferAllocator {
 /// One buffer for all connections of an event loop that read into it one after another.
 ///
 /// `@unchecked Sendable`: a receive allocator has to be; it is used on its event loop only, as its channels are.
-final class SharedReceiveBuffer: @unchecked Sendable {
+public final class SharedReceiveBuffer: @unchecked Sendable {
     private var spare: ByteBuffer?
+
+    public init() {}
 
     private static let capacity = 65_536
 
@@ -64,7 +66,7 @@ final class SharedReceiveBuffer: @unchecked Sendable {
     }
 
     /// What was read has been dealt with.
-    func giveBack(_ buffer: ByteBuffer) {
+    public func giveBack(_ buffer: ByteBuffer) {
         if buffer.capacity == Self.capacity { spare = buffer }
     }
 }

@@ -54,6 +54,8 @@ final class HTTPConnection: ChannelInboundHandler {
     private var output: SocketOutput?
     private let isBare: Bool
     private let turn: TurnOutput
+    /// Lends room for what is read, and has it back when that has been dealt with.
+    private let received: SharedReceiveBuffer
     private var isKeptAlive = true
     private var hasAnswered = false
     private(set) var isGone = false
@@ -69,10 +71,12 @@ final class HTTPConnection: ChannelInboundHandler {
     /// - Parameters:
     ///   - isBare: whether nothing stands between it and the socket.
     ///   - turn: takes what is written.
+    ///   - received: has room for what is read.
     init(
         _ origin: HTTPOrigin, resource: LeasePool.ResourceID?, first: HTTPOutboundRequest?, isBare: Bool,
-        turn: TurnOutput
+        turn: TurnOutput, received: SharedReceiveBuffer
     ) {
+        self.received = received
         self.isBare = isBare
         self.turn = turn
         self.origin = origin
@@ -134,7 +138,11 @@ final class HTTPConnection: ChannelInboundHandler {
         context?.close(promise: nil)
     }
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        guard isBare else { return }
+        try? context.channel.syncOptions?.setOption(.recvAllocator, value: ReceiveBuffers(lending: received))
+    }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
@@ -146,7 +154,9 @@ final class HTTPConnection: ChannelInboundHandler {
             // Nothing was asked: whatever this is, it must not be taken for the next answer.
             return context.close(promise: nil)
         }
-        reader.feed(unwrapInboundIn(data))
+        let bytes = unwrapInboundIn(data)
+        reader.feed(bytes)
+        defer { if isBare { received.giveBack(bytes) } }
         do throws(HTTPResponseReader.Problem) {
             while let piece = try reader.next() { take(piece, context) }
         } catch {

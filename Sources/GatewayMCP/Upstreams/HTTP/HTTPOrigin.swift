@@ -147,7 +147,8 @@ final class HTTPOrigin {
 
     private func connect(_ resource: LeasePool.ResourceID?, first request: HTTPOutboundRequest?) {
         let connection = HTTPConnection(
-            self, resource: resource, first: request, isBare: tls == nil, turn: hub.requests)
+            self, resource: resource, first: request, isBare: tls == nil, turn: hub.requests,
+            received: hub.received)
         let loop = hub.eventLoop
         let bound = NIOLoopBound(connection, eventLoop: loop)
         let tls = tls

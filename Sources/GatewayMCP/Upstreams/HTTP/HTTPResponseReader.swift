@@ -68,6 +68,8 @@ struct HTTPResponseReader {
             if owesEnd {
                 owesEnd = false
                 phase = .head
+                // Nothing of an answer that is over keeps the room that it was read into.
+                if buffer.readableBytes == 0 { buffer = ByteBuffer() }
                 return .end
             }
             switch phase {
