@@ -47,7 +47,8 @@ let package = Package(
             dependencies: [
                 "GatewayCore", "WireJSON", .product(name: "DequeModule", package: "swift-collections"),
             ]),
-        .target(name: "GatewayConfiguration", dependencies: [.product(name: "Yams", package: "Yams")]),
+        .target(
+            name: "GatewayConfiguration", dependencies: ["GatewayCore", .product(name: "Yams", package: "Yams")]),
         .target(name: "GatewayStore", dependencies: ["GatewayCore", .product(name: "NIOCore", package: "swift-nio")]),
 
         // Owners of sockets, locks and threads.

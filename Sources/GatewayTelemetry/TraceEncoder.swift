@@ -34,7 +34,10 @@ struct TraceEncoder {
         writer.member(7, fixed: time(span.start))
         // A clock that is read twice may stand still, but must not go back.
         writer.member(8, fixed: time(max(span.start, span.end)))
-        for (key, value) in span.attributes { writer.member(9) { write(key, value, to: &$0) } }
+        for (key, value) in span.attributes {
+            guard let shown = shown(key, value) else { continue }
+            writer.member(9) { write(key, shown, to: &$0) }
+        }
         for link in span.links {
             writer.member(13) { inner in
                 inner.member(1, traceID(link))
@@ -45,6 +48,15 @@ struct TraceEncoder {
         writer.member(15) { status in
             status.member(2, failure)
             status.member(3, variable: 2)
+        }
+    }
+
+    /// Keys stand in addresses, and libraries note addresses as they are.
+    private static func shown(_ key: String, _ value: FinishedSpan.Value) -> FinishedSpan.Value? {
+        switch (key, value) {
+        case ("url.query", _): nil
+        case ("url.full", .text(let address)): .text(ShownAddress.text(address))
+        default: value
         }
     }
 

@@ -60,7 +60,8 @@ public final class Webhooks: Sendable {
         let webhook = webhook(url)
         let settings = settings
         // What waits is bounded by the webhook's queue; this only keeps a flood from becoming tasks first.
-        return MessageHandler("webhook " + url, limit: settings.concurrency + settings.queue) { message in
+        return MessageHandler("webhook " + ShownAddress.text(url), limit: settings.concurrency + settings.queue) {
+            message in
             let body = JSONWriter.object { writer in
                 writer.member("event", "message")
                 writer.member("client_id", message.clientID.text)
@@ -144,7 +145,7 @@ public final class Webhooks: Sendable {
         if let trace { InstrumentationSystem.instrument.extract(trace, into: &context, using: TraceExtractor()) }
         return try await withSpan("webhook \(event)", context: context, ofKind: .client) { span in
             span.attributes["mcp_gateway.webhook.event"] = event
-            span.attributes["url.full"] = url
+            span.attributes["url.full"] = ShownAddress.text(url)
             return try await body()
         }
     }
@@ -157,7 +158,7 @@ public final class Webhooks: Sendable {
     /// What all webhooks are doing, as members of a JSON object.
     public func writeStatistics(to writer: inout JSONWriter) {
         for (url, webhook) in webhooks.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
-            writer.member(url) { webhook.write(to: &$0) }
+            writer.member(ShownAddress.text(url)) { webhook.write(to: &$0) }
         }
     }
 

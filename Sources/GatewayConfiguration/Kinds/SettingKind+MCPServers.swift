@@ -1,3 +1,5 @@
+import GatewayCore
+
 extension SettingKind where Value == [GatewayConfiguration.MCPServer] {
     /// The servers behind the gateway, in the form of the ecosystem: a mapping from names to `command` or `url`.
     static var mcpServers: SettingKind {
@@ -91,7 +93,9 @@ private enum MCPServerEntry {
     private static func url(_ tree: SourceTree) throws(Mismatch) -> String {
         let url = try text(tree, "a URL")
         guard url.hasPrefix("http://") || url.hasPrefix("https://") || url.hasPrefix("${") else {
-            throw .expected("a URL that begins with http:// or https://", found: tree)
+            throw Mismatch(
+                message:
+                    "expected a URL that begins with http:// or https://, found \(ShownAddress.text(tree.description))")
         }
         return url
     }
@@ -211,10 +215,10 @@ private enum MCPServerEntry {
         switch server.target {
         case .url(let replicas, let headers):
             if let only = replicas.first, replicas.count == 1, only.weight == 1 {
-                parts.append("\"url\": \(JSONText.quoted(only.url))")
+                parts.append("\"url\": \(JSONText.quoted(ShownAddress.text(only.url)))")
             } else {
                 let shown = replicas.map {
-                    "{\"url\": \(JSONText.quoted($0.url)), \"weight\": \(Numeral.text($0.weight))}"
+                    "{\"url\": \(JSONText.quoted(ShownAddress.text($0.url))), \"weight\": \(Numeral.text($0.weight))}"
                 }
                 parts.append("\"replicas\": \(JSONText.list(shown))")
             }

@@ -1,3 +1,5 @@
+import GatewayCore
+
 extension SettingKind where Value == [Route] {
     /// The routing table.
     static var routes: SettingKind {
@@ -47,7 +49,7 @@ private enum RouteEntry {
             case .events: value("events")
             case .topic(let name): "{\(key("topic")): \(value(name))}"
             case .webhook(let url, let timeout):
-                "{\(key("webhook")): \(value(url))"
+                "{\(key("webhook")): \(value(ShownAddress.text(url)))"
                     + (timeout.map { ", \(key("timeout")): \(value(DurationText.text($0)))" } ?? "") + "}"
             case .tool(let tool, let server, let timeout):
                 "{\(key("mcp")): {\(key("server")): \(value(server)), \(key("tool")): \(value(tool))}"

@@ -1,3 +1,5 @@
+import GatewayCore
+
 extension SettingKind where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
     /// One of a few words.
     static var word: SettingKind {
@@ -42,7 +44,7 @@ extension SettingKind where Value == String {
     static var url: SettingKind {
         .scalar(
             "a URL that begins with http:// or https://", parse: { URLText.isValid($0.text) ? $0.text : nil },
-            show: { ShownValue(string: $0) })
+            show: { ShownValue(string: ShownAddress.text($0)) })
     }
 
     /// The path of a file.

@@ -125,7 +125,7 @@ extension MCPDirectory {
         writer.array { list in
             for node in ring.nodes {
                 list.object { item in
-                    item.member("id", node.id)
+                    item.member("id", ShownAddress.text(node.id))
                     item.member("weight", node.weight)
                     item.member("vnode_count", node.virtualNodes)
                     item.member("key_count", node.keys)
@@ -147,7 +147,7 @@ extension MCPDirectory {
         writer.array { list in
             for (place, replica) in server.replicas.enumerated() {
                 list.object { item in
-                    item.member("url", replica.id)
+                    item.member("url", ShownAddress.text(replica.id))
                     item.member("circuit_breaker", replica.state.rawValue)
                     item.member("sessions", replica.placed)
                     item.member("calls", replica.calls)

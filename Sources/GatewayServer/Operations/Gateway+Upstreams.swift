@@ -66,7 +66,7 @@ extension Gateway {
                         ring.array { nodes in
                             for share in shares {
                                 nodes.object { node in
-                                    node.member("id", share.id)
+                                    node.member("id", ShownAddress.text(share.id))
                                     node.member("weight", share.weight)
                                     node.member("vnode_count", share.virtualNodes)
                                     node.member("key_count", share.keys)

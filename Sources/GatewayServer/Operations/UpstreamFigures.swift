@@ -8,7 +8,7 @@ public struct UpstreamFigures: Sendable {
     public var kind: Kind
     /// The server that it belongs to, or the webhook's URL.
     public var server: String
-    /// The address; `nil` for what runs within the gateway or as its child.
+    /// The address as it may be shown; `nil` for what runs within the gateway or as its child.
     public var address: String?
     /// What is wrong with it; `nil` if nothing is known to be.
     public var problem: String?
@@ -25,7 +25,8 @@ public struct UpstreamFigures: Sendable {
 
     public init(_ kind: Kind, server: String, address: String? = nil) {
         self.kind = kind
-        self.server = server
-        self.address = address
+        // A webhook goes by its URL.
+        self.server = kind == .webhook ? ShownAddress.text(server) : server
+        self.address = address.map(ShownAddress.text)
     }
 }
