@@ -99,6 +99,8 @@ public struct GatewaySettings: Sendable {
     public var maxConnectionsPerAddress = 100
     public var protection = ProtectionSettings()
     public var validation = ValidationSettings()
+    /// What messages are encrypted with, for clients that want it; `nil` offers no encryption.
+    public var encryption: MessageEncryption?
     /// Origins that browsers may connect from, beside the gateway's own.
     public var allowedOrigins: [String] = []
     public var maxJSONDepth = 64

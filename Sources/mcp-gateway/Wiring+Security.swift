@@ -1,6 +1,7 @@
 import GatewayConfiguration
 import GatewayCore
 import GatewayServer
+import WireJSON
 
 extension ProtectionSettings {
     init(_ configuration: GatewayConfiguration) {
@@ -63,6 +64,21 @@ extension GatewayConfiguration.Storage {
         guard engine == .sqlite else { return nil }
         guard let slash = path.lastIndex(of: "/") else { return name }
         return path[...slash] + name
+    }
+}
+
+extension MessageEncryption {
+    /// - Parameter keys: in the form of the configuration, which has been checked.
+    init?(_ keys: [String]) {
+        guard !keys.isEmpty else { return nil }
+        self.init(
+            keys: keys.map { text in
+                let parts = text.split(separator: ":")
+                guard parts.count == 2, let secret = Base64.decode(Array(parts[1].utf8)) else {
+                    preconditionFailure("The configuration takes only keys of this form")
+                }
+                return Key(id: String(parts[0]), secret: secret)
+            })
     }
 }
 

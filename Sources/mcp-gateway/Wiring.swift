@@ -103,6 +103,7 @@ extension GatewaySettings {
         maxConnectionsPerAddress = configuration.security.maxConnectionsPerIP
         protection = ProtectionSettings(configuration)
         validation = ValidationSettings(configuration.validation)
+        encryption = MessageEncryption(configuration.security.encryptionKeys)
         allowedOrigins = configuration.cors.origins
         maxJSONDepth = configuration.json.maxDepth
         routes = configuration.routes.map { GatewayServer.Route($0, webhooks, mcp) }

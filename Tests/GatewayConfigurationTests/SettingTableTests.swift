@@ -94,6 +94,7 @@ import Testing
             "cluster.node_id": "n9", "log.level": "error", "log.format": "json",
             "security.allow_anonymous": "true", "security.secret_key_base": "a long secret",
             "security.admin_token": "a long secret",
+            "security.encryption_keys": "[\"k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"]",
             "security.authentication.keys": "[{jwks: keys.json}]",
             "security.authentication.default_capabilities": "subscribe:all",
             "security.authentication.authorization_servers": "https://issuer.example.com",

@@ -40,6 +40,33 @@ extension SettingKind where Value == String {
             show: { ShownValue(string: $0) })
     }
 
+    /// A name, a colon and 32 bytes in base64.
+    static var encryptionKey: SettingKind {
+        .scalar(
+            "ID:KEY, an id of 1 to 32 of A-Z a-z 0-9 . _ - and 32 bytes in base64",
+            parse: { isEncryptionKey($0.text) ? $0.text : nil }, show: { ShownValue(string: $0) })
+    }
+
+    private static func isEncryptionKey(_ text: String) -> Bool {
+        func isWord(_ byte: UInt8) -> Bool {
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                true
+            default: false
+            }
+        }
+        let parts = text.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+        guard parts.count == 2, (1...32).contains(parts[0].count),
+            parts[0].allSatisfy({ isWord($0) || "._-".utf8.contains($0) }),
+            parts[1].count == 43 || parts[1].count == 44 && parts[1].last == UInt8(ascii: "="),
+            let last = parts[1].dropFirst(42).first
+        else { return false }
+        // The last character has four bits of the 32 bytes, and two that must be 0.
+        return parts[1].prefix(43).allSatisfy { isWord($0) || "+/".utf8.contains($0) }
+            && "AEIMQUYcgkosw048".utf8.contains(last)
+    }
+
     /// An address of the web.
     static var url: SettingKind {
         .scalar(

@@ -41,7 +41,7 @@ struct Setting: Sendable {
     /// The value as it may be printed: a secret never is, only that there is none.
     func shown(in configuration: GatewayConfiguration) -> ShownValue {
         let value = show(configuration)
-        return isSecret && value.json != "null" ? ShownValue(string: "********") : value
+        return isSecret && value.json != "null" && value.json != "[]" ? ShownValue(string: "********") : value
     }
 
     /// Whether two configurations have the same value, secrets included.

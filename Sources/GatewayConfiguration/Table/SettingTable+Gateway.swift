@@ -330,6 +330,10 @@ extension SettingTable {
             "security.secret_key_base", \.security.secretKeyBase, .optional(.secret),
             "Secret that all nodes share; turns authentication on, and checks tokens with it (HS256)",
             variables: ["SECRET_KEY_BASE"], isSecret: true),
+        Setting(
+            "security.encryption_keys", \.security.encryptionKeys,
+            .list("a list of ID:KEY, each key 32 bytes in base64", of: .encryptionKey),
+            "Keys of encrypted messages; the first encrypts, all decrypt", isSecret: true),
     ]
 
     private static let input: [Setting] = [

@@ -208,6 +208,8 @@ extension GatewayConfiguration {
         public var authentication = Authentication()
         /// The secret that all nodes share, which tokens are checked with.
         public var secretKeyBase: String?
+        /// What messages are encrypted with, for clients that want it: `ID:` and 32 bytes in base64.
+        public var encryptionKeys: [String] = []
         /// What admin paths want to see; `nil` closes them.
         public var adminToken: String?
         /// Whether a gateway without authentication may be reached from other machines.

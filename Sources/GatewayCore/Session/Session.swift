@@ -58,6 +58,7 @@ public struct Session: Sendable {
         var losses: ClosedRange<Int>?
         var damping: TransportDamping?
         var history = ClientHistory()
+        var sealedMessages = ReplayWindow()
     }
 
     private var extras = Seldom<Extras>()
@@ -71,6 +72,12 @@ public struct Session: Sendable {
         self.epoch = epoch
         detachedSince = now
         lastActivity = now
+    }
+
+    /// Which of the client's encrypted messages have come in this epoch.
+    public var sealedMessages: ReplayWindow {
+        get { extras.value.sealedMessages }
+        set { extras.value.sealedMessages = newValue }
     }
 
     /// The sequence that the next message will get.

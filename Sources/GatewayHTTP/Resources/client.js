@@ -37,6 +37,8 @@
  * @property {boolean|"manual"} [ack]   Acknowledge what was handed over: by itself (`true`) or by `client.ack()`. WebSocket only.
  * @property {"active"|"all"} [delivery] `all`: every transport carries every message (still handed over once).
  * @property {number} [queueLimit]      Messages that wait while nothing is connected. Default 100.
+ * @property {{keyId: string, key: string|Uint8Array}} [encryption]  Messages encrypted with the client's own key (32 bytes, or their
+ *     base64 form), both ways: docs/security.md. Needs a secure origin.
  * @property {{base?: number, cap?: number}} [backoff]  Milliseconds. Default 500 and 30000.
  * @property {typeof WebSocket} [WebSocket]
  * @property {typeof EventSource} [EventSource]
@@ -65,6 +67,63 @@ export class GatewayError extends Error {
   static from(body, status = null) {
     const code = body?.error ?? body?.reason ?? (status === null ? "refused" : `http_${status}`);
     return new GatewayError(code, body?.reason ?? code, body?.retry_after ?? null, status);
+  }
+}
+
+/**
+ * Encrypted messages: AES-256-GCM with a key of the client's own. What a message is bound to makes it good in one direction, for one
+ * client, in one place.
+ */
+export class Cipher {
+  static #name = "mcp-gateway message encryption";
+
+  /** @param {string} clientId  @param {{keyId: string, key: string|Uint8Array}} encryption */
+  constructor(clientId, { keyId, key }) {
+    this.clientId = clientId;
+    this.keyId = keyId;
+    const bytes = typeof key === "string" ? Cipher.#bytes(key) : key;
+    if (bytes.length !== 32) throw new GatewayError("invalid_key", "a key has 32 bytes");
+    if (!globalThis.crypto?.subtle) throw new GatewayError("insecure_origin", "encryption needs https, or a page of this machine");
+    this.key = crypto.subtle.importKey("raw", /** @type {any} */ (bytes), "AES-GCM", false, ["encrypt", "decrypt"]);
+    this.last = 0;
+  }
+
+  /** @param {any} envelope  @returns {Promise<any>} the envelope as it is without encryption */
+  async open(envelope) {
+    const { epoch, sequence, encrypted, iv, tag, key_id: keyId } = envelope;
+    const [text, end] = [Cipher.#bytes(encrypted), Cipher.#bytes(tag)];
+    const whole = new Uint8Array(text.length + end.length);
+    whole.set(text);
+    whole.set(end, text.length);
+    const algorithm = /** @type {any} */ ({ name: "AES-GCM", iv: Cipher.#bytes(iv), additionalData: this.#binding("down", epoch, sequence, keyId) });
+    const plain = await crypto.subtle.decrypt(algorithm, await this.key, whole);
+    return { epoch, sequence, ...JSON.parse(new TextDecoder().decode(plain)) };
+  }
+
+  /** @param {any} message  @param {string} epoch */
+  async seal(message, epoch) {
+    // Rises from one page of this client to the next as well.
+    const sequence = (this.last = Math.max(Date.now(), this.last + 1));
+    const iv = crypto.getRandomValues(new Uint8Array(12));
+    const algorithm = /** @type {any} */ ({ name: "AES-GCM", iv, additionalData: this.#binding("up", epoch, sequence, this.keyId) });
+    const whole = new Uint8Array(await crypto.subtle.encrypt(algorithm, await this.key, new TextEncoder().encode(JSON.stringify(message))));
+    const [encrypted, tag] = [Cipher.#text(whole.subarray(0, -16)), Cipher.#text(whole.subarray(-16))];
+    return { key_id: this.keyId, sequence, encrypted, iv: Cipher.#text(iv), tag };
+  }
+
+  /** @param {string} direction  @param {string} epoch  @param {number} sequence  @param {string} keyId */
+  #binding(direction, epoch, sequence, keyId) {
+    return new TextEncoder().encode([Cipher.#name, direction, this.clientId, epoch, sequence, keyId].join("\n"));
+  }
+
+  /** @param {string} text */
+  static #bytes(text) {
+    return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  }
+
+  /** @param {Uint8Array} bytes */
+  static #text(bytes) {
+    return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
   }
 }
 
@@ -248,6 +307,8 @@ class Link {
     /** @type {{reconnect: Plan, retry_after_ms?: number, code?: number, reason?: string}|null} */ this.farewell = null;
     /** @type {any} */ this.timer = null;
     this.generation = 0;
+    /** What came before, while it is being decrypted. */
+    this.opening = Promise.resolve();
   }
 
   async start() {
@@ -332,6 +393,23 @@ class Link {
    *  @param {string} event  @param {any} payload */
   heard(event, payload) {
     this.heardAt = Date.now();
+    const { cipher } = this.client;
+    if (!cipher) return this.#take(event, payload);
+    // In their order: what can be read at once waits for what has to be decrypted.
+    const { generation } = this;
+    this.opening = this.opening.then(async () => {
+      if (generation !== this.generation) return;
+      try {
+        const opened = payload?.encrypted === undefined ? payload : await cipher.open(payload);
+        if (generation === this.generation) this.#take(event, opened);
+      } catch (error) {
+        this.client.emit("error", new GatewayError("decryption_failed", String(/** @type {any} */ (error)?.message ?? error)));
+      }
+    });
+  }
+
+  /** @param {string} event  @param {any} payload */
+  #take(event, payload) {
     const via = { transport: this.transport, event };
     if (event === "connected") return this.up(payload.data);
     if (event === "transport_switched") this.carried = -Infinity;
@@ -379,6 +457,7 @@ class StreamLink extends Link {
     const { options, topics } = this.client;
     const url = this.client.address("mcp/sse", {
       client_id: options.clientId, last_event_id: this.asked, topics: [...topics].join(","), token, delivery: options.delivery === "all" ? "all" : null,
+      encryption: options.encryption ? "aes-256-gcm" : null,
     });
     const source = (this.source = new /** @type {typeof EventSource} */ (options.EventSource ?? globalThis.EventSource)(url));
     for (const name of new Set(["message", ...controlEvents, ...this.client.eventNames])) this.listen(name);
@@ -448,7 +527,7 @@ class SocketLink extends Link {
   /** @param {string|undefined} token */
   dial(token) {
     const { options, topics } = this.client;
-    const url = this.client.address("mcp/ws", { client_id: options.clientId, vsn: "2.0.0" }).replace(/^http/, "ws");
+    const url = this.client.address("mcp/ws", { client_id: options.clientId, vsn: "2.0.0", encryption: options.encryption ? "aes-256-gcm" : null }).replace(/^http/, "ws");
     const socket = (this.socket = new /** @type {typeof WebSocket} */ (options.WebSocket ?? globalThis.WebSocket)(url));
     let opened = false;
     socket.onopen = () => {
@@ -551,6 +630,11 @@ export class GatewayClient {
     this.base = (options.url ?? globalThis.location?.origin ?? "http://127.0.0.1:4000").replace(/\/*$/, "/");
     this.topics = new Set(options.topics ?? []);
     this.inbox = new Inbox(options.lastEventId);
+    this.cipher = options.encryption ? new Cipher(options.clientId, options.encryption) : null;
+    /** Of the gateway's log, as it was told last. */
+    this.epoch = "";
+    /** What is sent before, while it is being encrypted. */
+    this.sealing = Promise.resolve();
     /** Names that senders may give events, beside `message`.
      *  @type {Set<string>} */ this.eventNames = new Set();
     /** @type {Map<string, Set<Function>>} */ this.handlers = new Map();
@@ -672,6 +756,7 @@ export class GatewayClient {
   /** @param {Link} link  @param {Connected} info  @param {Gap[]} gaps */
   opened(link, info, gaps) {
     this.acknowledged = -1;
+    this.epoch = info.epoch;
     this.emit("connected", { ...info, transport: link.transport, resumedFrom: link.asked });
     for (const gap of gaps) this.emit("gap", gap);
     if (link instanceof SocketLink) {
@@ -788,8 +873,19 @@ export class GatewayClient {
         how();
       };
       item.timer = setTimeout(() => settle(() => item.fail(new GatewayError("timeout", "no answer to the message"))), answerTimeout);
-      socket.push("message", item.payload, (status, response) =>
-        settle(() => (status === "ok" ? item.done({ id: item.payload.id, ...response }) : item.fail(GatewayError.from(response)))));
+      const push = (/** @type {any} */ payload) =>
+        socket.push("message", payload, (status, response) =>
+          settle(() => (status === "ok" ? item.done({ id: item.payload.id, ...response }) : item.fail(GatewayError.from(response)))));
+      const { cipher, epoch } = this;
+      if (!cipher) {
+        push(item.payload);
+        continue;
+      }
+      this.sealing = this.sealing.then(async () => {
+        const payload = await cipher.seal(item.payload, epoch);
+        // The socket may be gone meanwhile: then the message waits for the next one.
+        if (item.sent && socket === this.#socket()) push(payload);
+      });
     }
   }
 
@@ -802,7 +898,7 @@ export class GatewayClient {
       const { clientId: client_id, token } = this.options;
       const bearer = typeof token === "function" ? await token() : token;
       const headers = { "Content-Type": "application/json", ...(bearer ? { Authorization: `Bearer ${bearer}` } : {}) };
-      const body = JSON.stringify({ client_id, ...item.payload });
+      const body = JSON.stringify({ client_id, ...(this.cipher ? await this.cipher.seal(item.payload, this.epoch) : item.payload) });
       const answer = await this.fetch(this.address("mcp/push", {}), { method: "POST", headers, body, signal: /** @type {any} */ (AbortSignal).timeout(answerTimeout) });
       const result = await answer.json().catch(() => null);
       if (answer.ok) item.done({ id: item.payload.id, ...result });

@@ -52,6 +52,9 @@ class ConnectionEngine {
     final var viabilitySeen: UInt64?
     /// When what is held back by missing acknowledgements may go on.
     private var heldUntil = Instant.distantFuture
+    /// Whether its messages are encrypted.
+    final var isSealed = false
+    private final var sealer: MessageSealer?
     /// When the connection became a cursor.
     private(set) final var attachedAt = Instant.zero
 
@@ -271,7 +274,7 @@ class ConnectionEngine {
         for delivery in loop.batch {
             switch delivery.content {
             case .message(let message):
-                if !isBundled { write(message, sequence: delivery.sequence) }
+                if !isBundled { write(shown(message, delivery.sequence), sequence: delivery.sequence) }
                 // Waiting for an absent client is no latency of the gateway.
                 let span = now - max(message.acceptedAt, attachedAt)
                 latency &+= span.nanoseconds
@@ -295,6 +298,16 @@ class ConnectionEngine {
             note(.gap, value: missing)
         }
         loop.batch.removeAll(keepingCapacity: true)
+    }
+
+    /// A message as this connection is sent it.
+    final func shown(_ message: Message, _ sequence: Int) -> Message {
+        guard isSealed, let encryption = gateway.settings.encryption, let client = handle?.clientID.text else {
+            return message
+        }
+        let sealer = sealer ?? MessageSealer(encryption, client: client)
+        self.sealer = sealer
+        return sealer.seal(message, epoch: epochText.text, sequence: sequence)
     }
 
     private func write(_ notice: TransportSwitch) {

@@ -19,6 +19,8 @@ struct EventStreamRequest: Sendable {
     var followsViability = false
     /// The client accepts gzip.
     var isCompressed = false
+    /// Messages are to be encrypted.
+    var isSealed = false
     /// Header lines that the answer carries beside its own.
     var extraHeaders: [(String, String)] = []
 }
@@ -56,6 +58,7 @@ final class EventStreamEngine: ConnectionEngine {
     init(_ request: EventStreamRequest, loop: LoopState) {
         self.request = request
         super.init(loop: loop, transport: .eventStream)
+        isSealed = request.isSealed
     }
 
     override func start() {

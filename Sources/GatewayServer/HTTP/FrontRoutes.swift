@@ -241,7 +241,10 @@ extension Gateway {
         }
         stream.followsViability = request.target["vsm"] == "true"
         stream.wantsDebug = request.target["debug"] == "true" && settings.debug
+        stream.isSealed = try wantsEncryption(request)
         try encoding(request, &stream)
+        // What is encrypted cannot be made smaller.
+        if stream.isSealed { stream.isCompressed = false }
         stream.extraHeaders = cors.map { ($0.name, $0.value) }
         // Refused before the stream begins, as far as it can be known.
         if let handle = directory.find(client) {
@@ -256,6 +259,15 @@ extension Gateway {
         let engine = EventStreamEngine(stream, loop: loop)
         engine.identify(principal, isPlaced: false)
         return engine
+    }
+
+    /// Whether a client wants its messages encrypted.
+    private func wantsEncryption(_ request: FrontRequest) throws(Problem) -> Bool {
+        guard let name = request.target["encryption"] else { return false }
+        guard name == "aes-256-gcm", settings.encryption != nil else {
+            throw .badRequest("encryption can only be aes-256-gcm, with security.encryption_keys")
+        }
+        return true
     }
 
     private func automatic(_ request: FrontRequest, _ stream: inout EventStreamRequest) throws(Problem) {
@@ -296,7 +308,8 @@ extension Gateway {
     }
 
     private func phoenixSocket(_ request: FrontRequest, _ loop: LoopState) throws(Problem) -> PhoenixEngine {
-        let wantsCompression = request.target["compression"] != "false"
+        let isSealed = try wantsEncryption(request)
+        let wantsCompression = request.target["compression"] != "false" && !isSealed
         let opening = try upgrade(request, subprotocols: ["phoenix"], compression: wantsCompression, context: true)
         return PhoenixEngine(try phoenixRequest(request), opening: opening, loop: loop)
     }
@@ -314,6 +327,7 @@ extension Gateway {
         if let id = request.target["last_event_id"] { phoenix.resume = ResumePoint(text: id) }
         if request.target["resume"] == "auto", phoenix.resume == .none { phoenix.resume = .automatic }
         phoenix.isIndependent = request.target["delivery"] == "all"
+        phoenix.isSealed = try wantsEncryption(request)
         switch request.identity {
         case .open:
             if let value = request.head.headers.first(name: "authorization") {
@@ -465,18 +479,38 @@ extension Gateway {
         try requireJSON(request)
         let result = request.body.withUnsafeReadableBytes { bytes -> Swift.Result<FrontDecision, Problem> in
             Swift.Result { () throws(Problem) in
+                if let sealed = try sealedMessage(bytes) {
+                    return try push(sealed, request, cors, loop)
+                }
                 let parsed = try read(bytes)
-                return try push(parsed, request, cors, loop)
+                return try push(parsed, from: parsed.clientID, request, cors, loop)
             }
         }
         return try result.get()
     }
 
+    /// An encrypted one. It says outside whose it is: what is inside is bound to that.
     private func push(
-        _ parsed: PublishRequest, _ request: FrontRequest, _ cors: HTTPHeaders, _ loop: LoopState
+        _ sealed: SealedMessage, _ request: FrontRequest, _ cors: HTTPHeaders, _ loop: LoopState
+    ) throws(Problem) -> FrontDecision {
+        let name = sealed.clientID ?? request.clientIDText
+        let client = try client(name, of: try requirePrincipal(request))
+        if !request.hasWaited, mustRestore(client) { return .restore([client]) }
+        guard let handle = directory.withSession(client, now: loop.now, { handle, _ in handle }) else {
+            throw directory.refusal(client)
+        }
+        let text = try open(sealed, of: handle, isRepeated: request.hasWaited)
+        let result = text.withUnsafeBytes { bytes -> Swift.Result<FrontDecision, Problem> in
+            Swift.Result { () throws(Problem) in try push(try read(bytes), from: name, request, cors, loop) }
+        }
+        return try result.get()
+    }
+
+    private func push(
+        _ parsed: PublishRequest, from name: String?, _ request: FrontRequest, _ cors: HTTPHeaders, _ loop: LoopState
     ) throws(Problem) -> FrontDecision {
         let principal = try requirePrincipal(request)
-        let client = try client(parsed.clientID ?? request.clientIDText, of: principal)
+        let client = try client(name ?? request.clientIDText, of: principal)
         try permit(parsed, channel: nil, principal)
         if let wait = wait(for: parsed, from: client, request) { return wait }
         let now = loop.now

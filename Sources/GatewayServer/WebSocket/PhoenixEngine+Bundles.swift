@@ -21,8 +21,9 @@ extension PhoenixEngine {
         let event: String
         let payload: [UInt8]
         switch delivery.content {
-        case .message(let message):
-            guard let channel = channel(of: message, delivery.sequence) else { return }
+        case .message(let original):
+            guard let channel = channel(of: original, delivery.sequence) else { return }
+            let message = shown(original, delivery.sequence)
             topic = channel.topic
             event = message.eventName
             payload =

@@ -18,6 +18,8 @@ struct PhoenixRequest: Sendable {
     var principal: Principal?
     /// Why that token was not good. It is told where a page can read it: in answer to a join.
     var tokenFailure: AuthenticationFailure?
+    /// Whether messages are to be encrypted.
+    var isSealed = false
 }
 
 /// Phoenix Channels over a WebSocket (contract §5).
@@ -51,6 +53,7 @@ class PhoenixEngine: SocketEngine {
         policyFromQuery = request.slowConsumerPolicy
         channels = PhoenixChannels(limit: loop.gateway.settings.maxChannels)
         super.init(opening: opening, limits: loop.gateway.settings.webSocket, loop: loop)
+        isSealed = request.isSealed
         if let caller = request.caller { extended.caller = caller }
         guard loop.gateway.gatekeeper.isOn else { return }
         identify(request.principal, isPlaced: false)
@@ -201,12 +204,33 @@ class PhoenixEngine: SocketEngine {
         if !isRetrying { loop.variety[kind].arrivals.add(bytes: incoming.payload.count) }
         guard admitsMessage(incoming, handle) else { return }
         do throws(Problem) {
+            if let opened = try opened(incoming, handle) {
+                return opened.withUnsafeBytes { publish($0, topic, incoming, handle) }
+            }
+        } catch {
+            return reply(incoming, error)
+        }
+        publish(incoming.payload, topic, incoming, handle)
+    }
+
+    /// What an encrypted push says; `nil` if it is not encrypted.
+    private func opened(_ incoming: Incoming, _ handle: SessionHandle) throws(Problem) -> [UInt8]? {
+        guard incoming.binary == nil, let sealed = try gateway.sealedMessage(incoming.payload) else { return nil }
+        return try gateway.open(sealed, of: handle, isRepeated: isRetrying)
+    }
+
+    /// - Parameter payload: what the push says; decrypted, if it was encrypted.
+    private func publish(
+        _ payload: UnsafeRawBufferPointer, _ topic: String, _ incoming: Incoming, _ handle: SessionHandle
+    ) {
+        let kind = Int(transport.rawValue)
+        do throws(Problem) {
             let request =
                 if let binary = incoming.binary {
                     try PublishRequest(
                         binary: binary, event: incoming.frame.event, data: incoming.frame.payload, in: incoming.bytes)
                 } else {
-                    try PublishRequest(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
+                    try PublishRequest(payload, maxDepth: gateway.settings.maxJSONDepth)
                 }
             let own = topic == WellKnownTopic.gateway ? nil : topic
             try gateway.permit(request, channel: own, identity?.principal)
