@@ -1,3 +1,4 @@
+import Crypto
 import GatewayServer
 import HTTPTypes
 import Hummingbird
@@ -5,7 +6,7 @@ import Hummingbird
 /// Who may see what administrators see (contract §7, §12): whoever brings the admin token, in a header or in the cookie
 /// that the link of the start sets.
 public struct AdminAccess: Sendable {
-    private let token: String?
+    private let digest: SHA256.Digest?
     /// Whether the dashboard's figures, which name no client, are for everybody who reaches the port.
     let isOpen: Bool
 
@@ -13,7 +14,7 @@ public struct AdminAccess: Sendable {
     ///   - token: the admin token; `nil` closes everything that needs it.
     ///   - isOpen: whether the dashboard's figures are for everybody.
     public init(token: String?, isOpen: Bool) {
-        self.token = token
+        digest = token.map { SHA256.hash(data: Array($0.utf8)) }
         self.isOpen = isOpen
     }
 
@@ -29,30 +30,31 @@ public struct AdminAccess: Sendable {
     }
 
     func verdict(authorization: String?, cookies: [String], host: String?) -> Verdict {
-        guard let token else { return .closed }
-        if let authorization, Self.isSame(authorization, "Bearer " + token) { return .token }
+        guard digest != nil else { return .closed }
+        if let authorization, authorization.hasPrefix("Bearer "), isToken(String(authorization.dropFirst(7))) {
+            return .token
+        }
         let name = cookieName(host: host) + "="
         for line in cookies {
             for part in line.split(separator: ";") {
                 let cookie = part.drop { $0 == " " }
-                if cookie.hasPrefix(name), Self.isSame(String(cookie.dropFirst(name.count)), token) { return .cookie }
+                if cookie.hasPrefix(name), isToken(String(cookie.dropFirst(name.count))) { return .cookie }
             }
         }
         return .missing
     }
 
-    func isToken(_ text: String) -> Bool { token.map { Self.isSame(text, $0) } ?? false }
+    /// Whether a text is the admin token. Digests are compared, all of them to the end: how long it takes tells neither how
+    /// much was right nor how long the token is.
+    func isToken(_ text: String) -> Bool {
+        guard let digest else { return false }
+        return zip(SHA256.hash(data: Array(text.utf8)), digest).reduce(0) { $0 | $1.0 ^ $1.1 } == 0
+    }
 
     /// Browsers do not tell the ports of one host apart where cookies are concerned: the name does.
     func cookieName(host: String?) -> String {
         let port = host?.split(separator: ":").last.flatMap { Int($0) }
         return "mcp_gateway_admin" + (port.map { "_\($0)" } ?? "")
-    }
-
-    /// Takes as long for every wrong text of a length.
-    private static func isSame(_ a: String, _ b: String) -> Bool {
-        guard a.utf8.count == b.utf8.count else { return false }
-        return zip(a.utf8, b.utf8).reduce(0) { $0 | $1.0 ^ $1.1 } == 0
     }
 }
 
