@@ -8,6 +8,7 @@ import signal
 import gateway as gateways
 import phoenix
 import pytest
+import sealed
 import sse
 import yaml
 from collector import Collector
@@ -23,6 +24,8 @@ WEBHOOK = f"{MARK}-of-webhooks"
 HEADER = f"{MARK}-of-an-upstream-header"
 VARIABLE = f"{MARK}-of-an-upstream-variable"
 COLLECTOR = f"{MARK}-of-the-collector"
+KEY = b"the key that messages are sealed"
+ENCRYPTION = base64.b64encode(KEY).decode()
 PASSWORD = f"{MARK}-in-an-address"
 QUERY = f"{MARK}-in-a-query"
 
@@ -48,7 +51,7 @@ class Secrets:
     def __init__(self):
         self.named = {
             "admin token": ADMIN, "key base": KEY_BASE, "webhook secret": WEBHOOK, "upstream header": HEADER,
-            "upstream variable": VARIABLE, "collector header": COLLECTOR, "password of an address": PASSWORD,
+            "encryption key": ENCRYPTION.rstrip("="), "upstream variable": VARIABLE, "collector header": COLLECTOR, "password of an address": PASSWORD,
             "query of an address": QUERY,
         }
 
@@ -81,7 +84,7 @@ def configuration(collector, back_end, upstream):
     program = ["-c", PROGRAM]
     return {
         "log": {"level": "debug"}, "debug": True, "log_messages": True, "trace_routing": True, "log_connections": True,
-        "security": {"secret_key_base": KEY_BASE, "admin_token": ADMIN},
+        "security": {"secret_key_base": KEY_BASE, "admin_token": ADMIN, "encryption_keys": [f"k1:{ENCRYPTION}"]},
         "webhooks": {"secret": WEBHOOK},
         "tracing": {"endpoint": collector.url, "interval": "20ms", "delivery_ratio": 1,
                     "headers": f"authorization=Bearer {COLLECTOR}"},
@@ -137,6 +140,14 @@ def use(gateway, secrets):
     stream, _ = sse.open_connected(gateway.sse, "alice", ticket=ticket)
     for text in (ticket, secrets.keep("unknown ticket", f"tk_{MARK}000000000000000")):
         ask("GET", f"/mcp/sse?client_id=alice&ticket={text}")
+    # Encrypted messages: good, and of nobody.
+    sealed_stream, connected = sse.open_connected(gateway.sse, "alice", token=good, encryption="aes-256-gcm")
+    secrets.keep("client's key", base64.b64encode(sealed.client_key(KEY, "alice")).decode().rstrip("="))
+    for key in (KEY, bytes(32)):
+        body = sealed.seal({"type": "any", "data": {}}, key, "k1", "alice", connected["epoch"], 1 + key[0])
+        ask("POST", "/mcp/push", {"client_id": "alice", **body}, Authorization=f"Bearer {good}")
+    sealed_stream.expect("message")
+    sealed_stream.close()
     # Sockets: address, subprotocol, join, refresh.
     for text in (good, *wrong.values()):
         encoded = base64.b64encode(text.encode()).decode().rstrip("=")
