@@ -388,13 +388,42 @@ def test_a_channel_carries_mcp(front, client):
         assert [socket.expect("mcp").payload["params"]["progress"] for _ in range(2)] == [1, 2]
         assert socket.reply(ref).payload["response"]["id"] == 3
         assert socket.ok("mcp", {"jsonrpc": "2.0"})["error"]["code"] == -32600
-        assert socket.error("mcp", [1])["error"] == "invalid_message"
+        assert socket.ok("mcp", [1])["error"]["code"] == -32600
+        assert socket.error("mcp", 1)["error"] == socket.error("message", [1])["error"] == "invalid_message"
         # Without a reference there is nothing to reply to: the answer is pushed.
         socket.push("mcp", call(4, "echo", {"text": "y"}), ref=None)
         assert socket.expect("mcp").payload["id"] == 4
         # Messages of the session are none of its business.
         front.api.publish_numbers(3, client_id=client)
         assert socket.numbers(3) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("version", [phoenix.V1, phoenix.V2])
+def test_a_channel_carries_batches(front, client, version):
+    """Of the one revision that has them, and their answers are one reply."""
+    socket, _ = phoenix.join(front.ws, client, version=version)
+    batch = [call(1, "echo", {"text": "a"}), {"jsonrpc": "2.0", "method": "notifications/roots/list_changed"},
+             call("1", "echo", {"text": "b"})]
+    with socket:
+        assert socket.ok("mcp", batch)["error"]["code"] == -32600
+        begin = initialize()
+        begin["params"]["protocolVersion"] = "2025-03-26"
+        session = socket.ok("mcp", begin)["mcpSessionId"]
+        assert {one["id"]: text(one) for one in socket.ok("mcp", batch)} == {1: "a", "1": "b"}
+        assert socket.ok("mcp", [batch[1]]) == {}
+        # What a server says meanwhile does not wait for the answers.
+        ref = socket.push("mcp", [call(2, "slow", {"steps": 2, "milliseconds": 5}, {"progressToken": "p"}), batch[0]])
+        assert [socket.expect("mcp").payload["params"]["progress"] for _ in range(2)] == [1, 2]
+        assert {one["id"] for one in socket.reply(ref).payload["response"]} == {1, 2}
+        for bad in ([], [1], [batch[0], batch[0]], [[batch[0]]]):
+            assert socket.ok("mcp", bad)["error"]["code"] == -32600
+        with Socket(front.http) as other:
+            assert other.begin(session) == session
+            assert {one["id"] for one in other.ask(batch)} == {1, "1"}
+        # A session of another revision has none.
+        assert socket.expect("mcp_close").payload["code"] == 1000
+        socket.ok("mcp", initialize(2))
+        assert "2025-03-26" in socket.ok("mcp", batch)["error"]["message"]
 
 
 @pytest.mark.parametrize("version", [phoenix.V1, phoenix.V2])

@@ -139,6 +139,10 @@ class PhoenixEngine: SocketEngine {
         var joinRef: UnsafeRawBufferPointer { frame.joinRef.map { bytes[$0] } ?? Self.null }
         var payload: UnsafeRawBufferPointer { bytes[frame.payload] }
         var payloadIsObject: Bool { binary == nil && bytes[frame.payload.offset] == UInt8(ascii: "{") }
+        /// A batch of the Model Context Protocol; no other event takes an array.
+        var isBatch: Bool {
+            binary == nil && bytes[frame.payload.offset] == UInt8(ascii: "[") && isEvent("mcp")
+        }
 
         func isEvent(_ name: StaticString) -> Bool { bytes.isString(frame.event, name) }
 
@@ -177,7 +181,7 @@ class PhoenixEngine: SocketEngine {
         if let binary = incoming.binary, isBinaryEvent(incoming) {
             return incoming.isEvent("ping") ? reply(incoming, topic, binary) : publish(topic, incoming, handle)
         }
-        guard incoming.payloadIsObject else {
+        guard incoming.payloadIsObject || incoming.isBatch else {
             return reply(incoming, .invalidMessage("the payload must be an object"))
         }
         if incoming.isEvent("message") {
