@@ -62,38 +62,36 @@ struct Cursor: Sendable {
         if request.acknowledges { ladder = BackpressureLadder(takesBundles: request.takesBundles) }
     }
 
+    /// Whether nothing holds it back or thins out what it gets, as with most connections.
+    var isPlain: Bool { burden.isUnused }
+
     /// How fast it may move; only where the client has acknowledged on this connection or said that it will.
     var ladder: BackpressureLadder? {
-        get { burden.isUnused ? nil : burden.value.ladder }
+        get { burden.isUnused ? nil : burden.read { $0.ladder } }
         _modify {
-            if burden.isUnused {
-                var fresh: BackpressureLadder?
-                yield &fresh
-                if fresh != nil { burden.value.ladder = fresh }
-            } else {
-                yield &burden.value.ladder
-            }
+            // Out of its place while it is changed, so that it is not copied.
+            var ladder: BackpressureLadder?
+            if !burden.isUnused { burden.change { swap(&$0.ladder, &ladder) } }
+            defer { if ladder != nil { burden.change { $0.ladder = ladder } } }
+            yield &ladder
         }
     }
 
     /// What is skipped, while it is behind and its policy skips something.
     var backlog: Backlog? {
-        get { burden.isUnused ? nil : burden.value.backlog }
+        get { burden.isUnused ? nil : burden.read { $0.backlog } }
         _modify {
-            if burden.isUnused {
-                var fresh: Backlog?
-                yield &fresh
-                if fresh != nil { burden.value.backlog = fresh }
-            } else {
-                yield &burden.value.backlog
-            }
+            var backlog: Backlog?
+            if !burden.isUnused { burden.change { swap(&$0.backlog, &backlog) } }
+            defer { if backlog != nil { burden.change { $0.backlog = backlog } } }
+            yield &backlog
         }
     }
 
     /// What has been skipped before `position` and not been told yet.
     var gap: (from: Int, reason: GapReason)? {
-        get { burden.isUnused ? nil : burden.value.gap }
-        set { if newValue != nil || !burden.isUnused { burden.value.gap = newValue } }
+        get { burden.isUnused ? nil : burden.read { $0.gap } }
+        set { if newValue != nil || !burden.isUnused { burden.change { $0.gap = newValue } } }
     }
 
     var delivers: Bool { role != .standby }

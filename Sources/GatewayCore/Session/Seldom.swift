@@ -8,15 +8,18 @@ struct Seldom<Value: SeldomValue>: Sendable {
 
     var isUnused: Bool { storage.isEmpty }
 
-    var value: Value {
-        // Not `get`, which would copy the whole for each look at a part.
-        _read {
-            if storage.isEmpty { yield Value() } else { yield storage[0] }
-        }
-        _modify {
-            if storage.isEmpty { storage.append(Value()) }
-            yield &storage[0]
-        }
+    /// Looks at the values. A function and no accessor: a coroutine that is called keeps its frame on the heap, and this
+    /// is looked at for every message.
+    @inline(__always)
+    func read<Part>(_ body: (borrowing Value) -> Part) -> Part {
+        storage.isEmpty ? body(Value()) : body(storage[0])
+    }
+
+    /// Changes the values; from then on they take room.
+    @inline(__always)
+    mutating func change<Part>(_ body: (inout Value) -> Part) -> Part {
+        if storage.isEmpty { storage.append(Value()) }
+        return body(&storage[0])
     }
 }
 

@@ -2,8 +2,11 @@
 extension Session {
     /// Notes what happened to the client.
     public mutating func note(_ event: ClientHistory.Event) {
-        if history.isEmpty, let first = beginning { history.note(first) }
-        history.note(event)
+        let first = history.isEmpty ? beginning : nil
+        changeHistory { history in
+            if let first { history.note(first) }
+            history.note(event)
+        }
     }
 
     /// What happened to the client lately, oldest first.

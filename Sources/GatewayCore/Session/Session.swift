@@ -260,11 +260,13 @@ public struct Session: Sendable {
         if cursors[index].ladder != nil { climb(index, &quota, &notices, limits: limits, now: now) }
         let taken = advance(index, quota, maxBytes: maxBytes, now: now, into: &batch)
         let position = cursors[index].position
-        cursors[index].ladder?.handedOut(taken, before: position, limits: limits.backpressure, now: now)
+        if !cursors[index].isPlain {
+            cursors[index].ladder?.handedOut(taken, before: position, limits: limits.backpressure, now: now)
+        }
         messagesSent += taken
         if taken > 0 { lastActivity = now }
         guard position < log.next else {
-            cursors[index].backlog = nil
+            if !cursors[index].isPlain { cursors[index].backlog = nil }
             cursors[index].pendingBytes = 0
             return .drained
         }
@@ -387,39 +389,39 @@ extension Session {
 extension Session {
     /// What the client is to be told outside the log: data of `error` events.
     var alerts: [[UInt8]] {
-        get { extras.value.alerts }
-        set { extras.value.alerts = newValue }
+        get { extras.read { $0.alerts } }
+        set { extras.change { $0.alerts = newValue } }
     }
 
     /// The sequence of the last message with priority `high`; -1 before the first.
     var lastCritical: Int {
-        get { extras.value.lastCritical }
-        set { extras.value.lastCritical = newValue }
+        get { extras.read { $0.lastCritical } }
+        set { extras.change { $0.lastCritical = newValue } }
     }
 
     /// Every durable message of this log stands before this.
     public internal(set) var durableEnd: Int {
-        get { extras.value.durableEnd }
-        set { extras.value.durableEnd = newValue }
+        get { extras.read { $0.durableEnd } }
+        set { extras.change { $0.durableEnd = newValue } }
     }
 
     /// What is stored of messages before this may be deleted, and its owner has been told so.
     var released: Int {
-        get { extras.value.released }
-        set { extras.value.released = newValue }
+        get { extras.read { $0.released } }
+        set { extras.change { $0.released = newValue } }
     }
 
     /// Messages that an earlier process has left; the log begins with them.
     public internal(set) var restored: Int {
-        get { extras.value.restored }
-        set { extras.value.restored = newValue }
+        get { extras.read { $0.restored } }
+        set { extras.change { $0.restored = newValue } }
     }
 
     /// Where durable messages were that made way for slow readers before the client was known to have them. Whoever
     /// starts behind them without a place of its own is told.
     var losses: ClosedRange<Int>? {
-        get { extras.isUnused ? nil : extras.value.losses }
-        set { if newValue != nil || !extras.isUnused { extras.value.losses = newValue } }
+        get { extras.isUnused ? nil : extras.read { $0.losses } }
+        set { if newValue != nil || !extras.isUnused { extras.change { $0.losses = newValue } } }
     }
 
     private mutating func noteLoss(_ sequence: Int) {
@@ -428,25 +430,26 @@ extension Session {
 
     /// A switch of transports that is not complete.
     var handover: Handover? {
-        get { extras.value.handover }
-        set { if newValue != nil || !extras.isUnused { extras.value.handover = newValue } }
+        get { extras.read { $0.handover } }
+        set { if newValue != nil || !extras.isUnused { extras.change { $0.handover = newValue } } }
     }
 
     /// What keeps the client from going back to a transport that it lost lately.
     var damping: TransportDamping? {
-        get { extras.isUnused ? nil : extras.value.damping }
-        set { if newValue != nil || !extras.isUnused { extras.value.damping = newValue } }
+        get { extras.isUnused ? nil : extras.read { $0.damping } }
+        set { if newValue != nil || !extras.isUnused { extras.change { $0.damping = newValue } } }
     }
 
     /// What happened to the client lately; empty while that goes without saying.
     var history: ClientHistory {
-        get { extras.isUnused ? ClientHistory() : extras.value.history }
-        _modify { yield &extras.value.history }
+        get { extras.isUnused ? ClientHistory() : extras.read { $0.history } }
     }
+
+    mutating func changeHistory(_ body: (inout ClientHistory) -> Void) { extras.change { body(&$0.history) } }
 
     /// An object that its owner keeps with the session; the session knows nothing of it.
     public var companion: (any AnyObject & Sendable)? {
-        get { extras.value.companion }
-        set { extras.value.companion = newValue }
+        get { extras.read { $0.companion } }
+        set { extras.change { $0.companion = newValue } }
     }
 }
