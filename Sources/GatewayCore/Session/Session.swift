@@ -76,8 +76,8 @@ public struct Session: Sendable {
 
     /// Which of the client's encrypted messages have come in this epoch.
     public var sealedMessages: ReplayWindow {
-        get { extras.value.sealedMessages }
-        set { extras.value.sealedMessages = newValue }
+        get { extras.read { $0.sealedMessages } }
+        set { extras.change { $0.sealedMessages = newValue } }
     }
 
     /// The sequence that the next message will get.
