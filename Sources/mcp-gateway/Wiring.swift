@@ -90,6 +90,7 @@ extension GatewaySettings {
         session.maxTopics = configuration.session.maxTopics
         session.unackedGrace = Instant.Span(configuration.session.unackedGrace)
         session.maxUnsentBytes = configuration.session.maxUnsentBytes
+        session.maxFrameBytes = configuration.transports.webSocket.maxFrameSize
         session.slowConsumerPolicy = SlowConsumerPolicy(configuration.session.slowConsumerPolicy)
         slowConsumerPolicies = Set(configuration.session.allowedSlowConsumerPolicies.map { SlowConsumerPolicy($0) })
         session.backpressure = BackpressureLimits(configuration.session.backpressure)

@@ -243,6 +243,21 @@ def test_a_switch_is_told_as_an_event(gateway, client):
         assert switched["reason"]
 
 
+def test_what_exceeds_a_frame_takes_the_stream(gateway, client):
+    stream, _ = sse.open_connected(gateway.sse, client)
+    socket, _ = phoenix.join(gateway.ws, client)
+    with stream:
+        gateway.api.publish_numbers(1, client_id=client)
+        assert socket.numbers(1) == [0]
+        # Above transports.websocket.max_frame_size, 64 KiB.
+        gateway.api.publish(client_id=client, type="large", data={"text": "x" * 70_000})
+        switched = stream.expect("transport_switched").json["data"]
+        assert (switched["from"], switched["to"], switched["reason"]) == ("websocket", "http_sse", "size")
+        envelope = stream.expect("message").json
+        assert envelope["sequence"] == 1 and len(envelope["data"]["text"]) == 70_000
+        socket.close()
+
+
 @pytest.mark.parametrize("first", ["http_sse", "websocket"])
 def test_delivery_all_gives_a_connection_everything(gateway, client, first):
     def open_stream():

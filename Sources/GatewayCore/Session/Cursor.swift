@@ -110,6 +110,8 @@ public struct TransportSwitch: Hashable, Sendable {
         case preferred
         /// A message asked for the other transport.
         case requested
+        /// A message is larger than a frame of the other transport may be.
+        case size
         /// The client asked to go on from a place of its own on another transport.
         case resumed
         /// The last connection of the active transport has gone.

@@ -45,11 +45,13 @@ extension Session {
 
     /// A message would like another transport: the whole session switches, so that order spans all, if there is a
     /// connection of that kind.
-    mutating func prefer(_ transport: Transport, now: Instant, wakes: inout WakeSet) {
+    mutating func prefer(
+        _ transport: Transport, _ reason: TransportSwitch.Reason, now: Instant, wakes: inout WakeSet
+    ) {
         guard handover == nil, let activeTransport, activeTransport != transport,
             cursors.contains(where: { $0.transport == transport && $0.role == .standby })
         else { return }
-        beginHandover(to: transport, reason: .requested, start: nil, now: now, wakes: &wakes)
+        beginHandover(to: transport, reason: reason, start: nil, now: now, wakes: &wakes)
     }
 
     /// Starts the new connections if nothing is under way on the old ones any more.

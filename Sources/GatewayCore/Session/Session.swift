@@ -125,7 +125,13 @@ public struct Session: Sendable {
         let sequence = log.append(message)
         if message.isDurable { durableEnd = sequence + 1 }
         if message.priority == .high { lastCritical = sequence }
-        if let wanted = message.transport { prefer(wanted, now: now, wakes: &wakes) }
+        if activeTransport == .webSocket || message.transport == .webSocket,
+            message.tail.readableBytes > limits.maxFrameBytes
+        {
+            prefer(.eventStream, .size, now: now, wakes: &wakes)
+        } else if let wanted = message.transport {
+            prefer(wanted, .requested, now: now, wakes: &wakes)
+        }
         var deliveredBy: Transport?
         for index in cursors.indices where cursors[index].delivers {
             notePending(index, message, sequence)

@@ -20,6 +20,8 @@ public struct SessionLimits: Equatable, Sendable {
     public var slowConsumerPolicy = SlowConsumerPolicy.disconnect
     /// When connections are slowed down whose clients do not keep up with acknowledging.
     public var backpressure = BackpressureLimits()
+    /// The largest message that a WebSocket carries while an event stream of the client stands by: larger ones take that.
+    public var maxFrameBytes = 65_536
     /// Connections that one client may hold at once.
     public var maxConnections = 64
     /// Topics that one client may be subscribed to.
