@@ -7,7 +7,7 @@ import WireJSON
 @testable import GatewayViability
 
 /// A node whose figures the test sets.
-private struct Node {
+struct Node {
     var system: ViableSystem
     var units = [
         UnitSample(unit: .transport(.webSocket, loop: 0)), UnitSample(unit: .transport(.eventStream, loop: 0)),
