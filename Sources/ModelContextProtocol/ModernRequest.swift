@@ -12,8 +12,17 @@ public enum ModernRequest {
 
         public init(version: String, methods: [String], names: [String]) {
             self.version = version
-            self.methods = methods
-            self.names = names
+            self.methods = methods.map(Headers.trimmed)
+            self.names = names.map(Headers.trimmed)
+        }
+
+        /// A field's value without the blanks around it, which are no part of it (RFC 9110 §5.5); readers of HTTP leave those
+        /// at its end.
+        public static func trimmed(_ value: String) -> String {
+            func isBlank(_ byte: UInt8?) -> Bool { byte == 0x20 || byte == 0x09 }
+            guard isBlank(value.utf8.first) || isBlank(value.utf8.last) else { return value }
+            let rest = value.utf8.drop(while: isBlank)
+            return String(Substring(rest.prefix(rest.count - rest.reversed().prefix(while: isBlank).count)))
         }
     }
 
@@ -43,6 +52,11 @@ public enum ModernRequest {
             return .headerMismatch("MCP-Protocol-Version is not the body's version")
         }
         return problem(message, bytes)
+    }
+
+    /// The level of log messages that a request or a message names, as its place in `RPCMethod.logLevels`.
+    public static func logLevel(_ place: JSONSpan?, _ bytes: UnsafeRawBufferPointer) -> Int? {
+        place.flatMap { RPCMethod.logLevels.firstIndex(of: RPCMessage.text($0, bytes)) }
     }
 
     /// Why a request is refused on a transport that has no headers.

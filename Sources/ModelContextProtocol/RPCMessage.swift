@@ -46,6 +46,8 @@ public struct RPCMessage: Sendable {
     public private(set) var modernVersion: JSONSpan?
     /// The client's capabilities of `_meta`.
     public private(set) var modernCapabilities: JSONSpan?
+    /// From which level on log messages are wanted with the answer, of `_meta`.
+    public private(set) var modernLogLevel: JSONSpan?
     /// The client's name of `_meta`.
     public private(set) var modernClientInfo: JSONSpan?
     /// `params._meta.traceparent`: where in a trace the sender stands.
@@ -211,6 +213,8 @@ public struct RPCMessage: Sendable {
                 Self.set(&modernCapabilities, &isAmbiguous, value)
             case "io.modelcontextprotocol/clientInfo":
                 Self.set(&modernClientInfo, &isAmbiguous, value)
+            case "io.modelcontextprotocol/logLevel":
+                Self.set(&modernLogLevel, &isAmbiguous, value)
             default: break
             }
         } while try scanner.nextMember()

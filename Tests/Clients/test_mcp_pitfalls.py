@@ -48,6 +48,10 @@ PITFALLS = {
     "initialize never negotiates a revision without a handshake": ["test_mcp_http.test_the_revision_is_negotiated"],
     "duplicate routing headers are refused": ["test_mcp_modern.test_headers_say_what_the_body_says"],
     "names in headers may be wrapped": ["test_mcp_modern.test_a_name_may_be_wrapped"],
+    "blanks around a header's value are no part of it": [
+        "test_mcp_conformance_modern.test_names_of_headers_have_no_case_and_values_no_blanks"],
+    "log messages come to requests that ask for them": [
+        "test_mcp_conformance_modern.test_log_messages_only_for_those_who_ask"],
     # HTTP and event streams
     "an answer becomes a stream late": [
         "test_mcp_http.test_a_plain_answer_is_json", "test_mcp_http.test_a_slow_answer_becomes_a_stream"],

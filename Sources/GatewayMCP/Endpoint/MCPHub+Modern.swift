@@ -48,6 +48,7 @@ extension MCPHub {
             reply.respond(ByteBuffer(bytes: error.response(id: id)), to: id, status: status)
         }
         replies[ObjectIdentifier(reply)] = reply
+        reply.logLevel = ModernRequest.logLevel(message.modernLogLevel, bytes)
         let method = message.method
         if let method, !method.isModernRequest { return refuse(.methodNotFound(method.rawValue), .notFound) }
         if method == .discover {
@@ -92,7 +93,7 @@ extension MCPHub {
         var found: [(name: String, value: String)] = []
         for (name, value) in headers where name.utf8.count > ParameterHeader.prefix.utf8.count {
             let name = name.lowercased()
-            if name.hasPrefix(ParameterHeader.prefix) { found.append((name, value)) }
+            if name.hasPrefix(ParameterHeader.prefix) { found.append((name, ModernRequest.Headers.trimmed(value))) }
         }
         return found
     }

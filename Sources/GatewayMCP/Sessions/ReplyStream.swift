@@ -32,6 +32,8 @@ final class ReplyStream: ExchangeOwner {
     private let headers: HTTPHeaders
     /// Where in a trace the request stands that it answers, as its head says.
     var traceParent: TraceContext?
+    /// From which level on a request without a session wants log messages; such a request gets none by itself.
+    var logLevel: Int?
     /// Called when a client without a session goes away in the middle.
     var onAbandoned: (() -> Void)?
     /// Called when a reply without a session is over.
@@ -95,6 +97,14 @@ final class ReplyStream: ExchangeOwner {
             collected.append(message)
             if open.isEmpty { answer() }
         }
+    }
+
+    /// Whether a log message is for the client. In a session that is between the client and its server, by `logging/setLevel`.
+    func wants(_ message: RPCMessage, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard session == nil else { return true }
+        guard let logLevel else { return false }
+        // A level that nobody knows is not less than the one that was asked for.
+        return ModernRequest.logLevel(message.level, bytes).map { $0 >= logLevel } ?? true
     }
 
     /// Adds a notification or a request of the server: from now on the answer is a stream.

@@ -347,7 +347,7 @@ class UpstreamSession {
                 ? Splice().apply(to: bytes, oneLine: message.hasLineBreaks)
                 : ModernRequest.legacyNotification(message, bytes)
             if let stream = (carrier ?? onlyCall)?.reply, message.method == .logMessage {
-                stream.emit(copy)
+                if stream.wants(message, bytes) { stream.emit(copy) }
             } else {
                 client?.deliver(copy, on: carrier?.reply)
             }
