@@ -30,7 +30,7 @@ public struct AlgedonicChannel: Sendable {
         var intensity: Double
     }
 
-    private var limits: AlgedonicLimits
+    private let limits: AlgedonicLimits
     private var episodes: [PainSource: Episode] = [:]
     /// What it has come to.
     public private(set) var figures = Figures()
@@ -65,9 +65,6 @@ public struct AlgedonicChannel: Sendable {
                 )
             }
     }
-
-    /// Other limits hold from now on.
-    public mutating func reload(_ limits: AlgedonicLimits) { self.limits = limits }
 
     /// How bad something is at present.
     /// - Parameter intensity: the figure as a share of its bound.
