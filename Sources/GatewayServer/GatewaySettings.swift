@@ -103,6 +103,8 @@ public struct GatewaySettings: Sendable {
     public var encryption: MessageEncryption?
     /// Origins that browsers may connect from, beside the gateway's own.
     public var allowedOrigins: [String] = []
+    /// What pages of other origins are told that they may send.
+    public var preflight = PreflightPolicy()
     public var maxJSONDepth = 64
     public var routes = [Route(pattern: "echo", handler: .echo), Route(pattern: "*", handler: .events)]
     /// How long a sender's message id is remembered, and how many ids are.

@@ -106,6 +106,8 @@ extension GatewaySettings {
         validation = ValidationSettings(configuration.validation)
         encryption = MessageEncryption(configuration.security.encryptionKeys)
         allowedOrigins = configuration.cors.origins
+        preflight = PreflightPolicy(
+            methods: configuration.cors.methods, headers: configuration.cors.headers, maxAge: configuration.cors.maxAge)
         maxJSONDepth = configuration.json.maxDepth
         routes = configuration.routes.map { GatewayServer.Route($0, webhooks, mcp) }
         hooks = webhooks.hooks

@@ -26,12 +26,12 @@ def test_a_command_answers_in_text_and_as_json(own, name):
     assert isinstance(admin.answered(own, name), dict)
 
 
-ALL = COMMANDS + ["trace", "errors", "cleanup", "disconnect", "top", "completions", "serve", "config", "call", "send", "listen", "check-history"]
+ALL = COMMANDS + ["trace", "errors", "cleanup", "disconnect", "top", "completions", "serve", "config", "call", "send", "listen", "check-history", "token mint", "token inspect", "token revoke"]
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_help_is_complete(own, name):
-    done = gateways.run_command(name, "--help", cwd=own.directory)
+    done = gateways.run_command(*name.split(), "--help", cwd=own.directory)
     assert done.returncode == 0
     text = done.stdout
     assert text.startswith("OVERVIEW: ") and f"USAGE: mcp-gateway {name}" in text

@@ -1,6 +1,7 @@
 """Authentication on: who gets in, by which door, and what they may do there."""
 
 import base64
+import json
 import subprocess
 import time
 
@@ -400,7 +401,6 @@ class KeySets:
                 pass
 
             def do_GET(self):
-                import json
                 outer.requests += 1
                 body = json.dumps({"keys": outer.keys}).encode()
                 self.send_response(outer.status)
@@ -418,6 +418,29 @@ def web_key(public, name):
     der = openssl("pkey", "-pubin", "-in", str(public), "-outform", "DER")
     return {"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": name,
             "x": encode(der[-64:-32]), "y": encode(der[-32:])}
+
+
+def test_a_key_set_in_a_file_is_read_again_when_a_token_names_a_new_key(start_gateway, client, tmp_path):
+    file = tmp_path / "keys.json"
+    first, first_public = asymmetric(tmp_path, "ES256")
+    other = tmp_path / "other"
+    other.mkdir()
+    second, second_public = asymmetric(other, "ES256")
+    file.write_text(json.dumps({"keys": [web_key(first_public, "one")]}))
+    own = start_gateway({"security": {"admin_token": ADMIN, "authentication": {
+        "keys": [{"jwks": str(file)}], "key_set_pause": "1s", "key_set_refresh": "1h"}}})
+    def push(text):
+        return own.api.post("/mcp/push", {"type": "echo", "data": {}}, **bearer(text)).status
+    assert push(sign(first, "ES256", claims(client), kid="one")) == 202
+    assert push(sign(second, "ES256", claims(client), kid="one")) == 401
+    fresh = sign(second, "ES256", claims(client), kid="two")
+    assert push(fresh) == 401
+    written = tmp_path / "keys.json.new"
+    written.write_text(json.dumps({"keys": [web_key(second_public, "two")]}))
+    written.rename(file)
+    until(lambda: push(fresh) == 202, "the new key")
+    # What the file has no more is good no more.
+    assert push(sign(first, "ES256", claims(client), kid="one")) == 401
 
 
 def test_a_key_set_is_fetched_again_for_a_key_that_is_new_but_not_for_every_forged_name(

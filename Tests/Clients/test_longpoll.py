@@ -271,6 +271,21 @@ def test_pages_of_other_origins(start_gateway, client):
     assert api.get(PATH, Origin="https://evil.example.com").status == 403
 
 
+def test_preflights_say_what_the_configuration_says(start_gateway):
+    own = start_gateway({"cors": {"origin": "https://app.example.com", "max_age": 86400, "methods": ["GET", "POST"],
+                                  "headers": ["Authorization", "Content-Type", "X-Client-ID", "X-App-*"]}})
+    asked = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "POST",
+             "Access-Control-Request-Headers": "content-type, x-app-version, mcp-session-id"}
+    answer = API(own.http).request("OPTIONS", "/mcp/messages", headers=asked)
+    assert answer.status == 204
+    assert answer.headers["Access-Control-Allow-Methods"] == "GET, POST"
+    assert answer.headers["Access-Control-Allow-Headers"] == "content-type, x-app-version"
+    assert answer.headers["Access-Control-Max-Age"] == "86400"
+    del asked["Access-Control-Request-Headers"]
+    answer = API(own.http).request("OPTIONS", "/mcp/messages", headers=asked)
+    assert answer.headers["Access-Control-Allow-Headers"] == "Authorization, Content-Type, X-Client-ID"
+
+
 @pytest.mark.parametrize("query, status", [("vsn=3.0.0", 403), ("client_id=a%20b", 400)])
 def test_what_the_socket_refuses_is_refused_here(gateway, query, status):
     assert API(gateway.ws).get(f"{PATH}?{query}").status == status

@@ -106,6 +106,35 @@ extension SettingKind where Value == String {
             show: { ShownValue(string: $0) })
     }
 
+    /// A method of HTTP that the gateway knows.
+    static var method: SettingKind {
+        .scalar(
+            "GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS",
+            parse: { scalar in
+                let name = scalar.text.uppercased()
+                return ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].contains(name) ? name : nil
+            }, show: { ShownValue(string: $0) })
+    }
+
+    /// The name of a header field (RFC 9110 §5.1), or a beginning followed by `*`.
+    static var fieldName: SettingKind {
+        .scalar(
+            "a header field's name, or a beginning such as Mcp-*",
+            parse: { scalar in
+                let name = scalar.text.last == "*" ? scalar.text.dropLast() : scalar.text[...]
+                return (1...128).contains(name.utf8.count) && name.utf8.allSatisfy(isTokenByte) ? scalar.text : nil
+            }, show: { ShownValue(string: $0) })
+    }
+
+    private static func isTokenByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: "!#$%&'+-.^_`|~".utf8.contains(byte)
+        }
+    }
+
     /// The origin of a browser page.
     static var origin: SettingKind {
         .scalar(

@@ -341,6 +341,16 @@ extension SettingTable {
             "cors.origin", \.cors.origins,
             .list("an origin such as https://app.example.com or a list of them", of: .origin),
             "Origins of the browser pages that may use the gateway"),
+        Setting(
+            "cors.methods", \.cors.methods, .list("a method such as GET or a list of them", of: .method, minimum: 1),
+            "Methods that pages of other origins may use"),
+        Setting(
+            "cors.headers", \.cors.headers,
+            .list("a header field's name such as Authorization, or a list of them", of: .fieldName),
+            "Header fields that pages of other origins may send; * at the end stands for any rest"),
+        Setting(
+            "cors.max_age", \.cors.maxAge, .integer(0...86_400),
+            "Seconds for which browsers remember what a preflight was told"),
         Setting("json.max_depth", \.json.maxDepth, .integer(1...512), "How deep JSON may be nested"),
     ]
 

@@ -225,6 +225,15 @@ extension GatewayConfiguration {
     public struct CORS: Sendable, Equatable {
         /// Origins in the form in which browsers send them: lower case, no default port, no trailing slash.
         public var origins: [String] = []
+        /// Methods that preflights are told of.
+        public var methods = ["GET", "POST", "DELETE"]
+        /// Header fields that pages may send; one that ends with `*` stands for all that begin so.
+        public var headers = [
+            "Authorization", "Accept", "Content-Type", "X-Client-ID", "Last-Event-ID", "traceparent", "Mcp-*",
+            "X-Phoenix-Longpoll-Token", "X-Phoenix-AuthToken",
+        ]
+        /// How many seconds browsers remember a preflight's answer.
+        public var maxAge = 86_400
 
         /// The defaults.
         public init() {}

@@ -12,6 +12,8 @@ const links = {
   http_sse: { state: "idle", received: 0, outcome: "", retryAt: 0, reason: "" },
 };
 let active = null;
+/** Kept in memory only: what a browser stores, others find. */
+let token = "";
 const topics = new Set();
 
 // ---- Client ----
@@ -23,7 +25,8 @@ function start() {
   for (const link of Object.values(links)) Object.assign(link, { state: "idle", received: 0, outcome: "", reason: "" });
   active = null;
   $("second").href = `/?client_id=${randomID()}&to=${encode(clientId)}`;
-  client = new GatewayClient({ clientId, topics: [...topics], delivery: $("both").checked ? "all" : "active" });
+  token = $("token").value.trim();
+  client = new GatewayClient({ clientId, token: token || undefined, tickets: true, topics: [...topics], delivery: $("both").checked ? "all" : "active" });
   client.on("state", changed);
   client.on("connected", connected);
   client.on("switched", ({ to, reason }) => {
@@ -147,7 +150,7 @@ async function send() {
 
 async function post(body, show = true) {
   if (show) curl("POST", "/mcp/messages", body);
-  const answer = await fetch("/mcp/messages", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  const answer = await fetch("/mcp/messages", { method: "POST", headers: { "Content-Type": "application/json", ...(token ? { Authorization: `Bearer ${token}` } : {}) }, body: JSON.stringify(body) });
   const content = await answer.json().catch(() => null);
   if (!answer.ok) throw Object.assign(new Error(content?.reason ?? ""), { code: content?.error ?? `http_${answer.status}`, reason: content?.reason, retryAfter: content?.retry_after });
   return content;
@@ -229,7 +232,8 @@ function show() {
 /** Shows what was done as a command. */
 function curl(method, path, body) {
   const address = quote(location.origin + path);
-  $("curl").textContent = method === "GET" ? `curl -N ${address}` : `curl ${address} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quote(JSON.stringify(body))}`;
+  const proof = token ? ` \\\n  -H "Authorization: Bearer $TOKEN"` : "";
+  $("curl").textContent = method === "GET" ? `curl -N ${address}${proof}` : `curl ${address}${proof} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quote(JSON.stringify(body))}`;
 }
 
 async function copy() {
@@ -258,7 +262,7 @@ function plain(error) {
     case "timeout": return "The gateway did not answer in time.";
     case "unreachable": return "The gateway cannot be reached. Is it running?";
     case "overloaded": return `The gateway has no room right now.${after}`;
-    case "authentication_failed": return "This gateway wants a token, and this page has none.";
+    case "authentication_failed": return token ? `This gateway does not take the token${error.reason === "token_expired" ? ": it has expired" : error.reason === "token_revoked" ? ": it was revoked" : ""}.` : "This gateway wants a token: put one in beside the client id.";
     case "closed": return "The client was closed before the message was sent.";
   }
   if (error instanceof TypeError) return "The gateway cannot be reached. Is it running?";
@@ -329,7 +333,9 @@ function on(id, event, handler) {
 }
 
 on("identity", "submit", start);
-on("client-id", "input", () => ($("apply").hidden = $("client-id").value.trim() === client?.options.clientId));
+for (const id of ["client-id", "token"]) {
+  on(id, "input", () => ($("apply").hidden = $("client-id").value.trim() === client?.options.clientId && $("token").value.trim() === token));
+}
 on("random", "click", () => {
   $("client-id").value = randomID();
   start();

@@ -33,6 +33,8 @@
  * @property {Transport[]} [transports] Held at the same time, opened in this order. Default: both, WebSocket first.
  * @property {string[]} [topics]        Subscribed from the start.
  * @property {string|(() => string|Promise<string>)} [token]  Asked again at every connect when it is a function.
+ * @property {boolean} [tickets]        Event streams connect with a single-use ticket in place of the token, which then is in no address.
+ *     Behind a load balancer the same node has to get both requests.
  * @property {string} [lastEventId]     Where to resume: an earlier `client.lastEventId`.
  * @property {boolean|"manual"} [ack]   Acknowledge what was handed over: by itself (`true`) or by `client.ack()`. WebSocket only.
  * @property {"active"|"all"} [delivery] `all`: every transport carries every message (still handed over once).
@@ -309,6 +311,9 @@ class Link {
     this.generation = 0;
     /** What came before, while it is being decrypted. */
     this.opening = Promise.resolve();
+    /** What stands in the address in place of the token.
+     * @type {string|undefined} */
+    this.ticket = undefined;
   }
 
   async start() {
@@ -319,6 +324,7 @@ class Link {
     this.#become("connecting");
     try {
       const token = typeof this.client.options.token === "function" ? await this.client.options.token() : this.client.options.token;
+      this.ticket = token && this.client.options.tickets && this.transport === "http_sse" ? await this.client.ticket(token) : undefined;
       if (generation !== this.generation) return;
       // A stream beside a live socket stands by; an id would ask the gateway to go on here and now.
       const standsBy = this.transport === "http_sse" && !this.mending && this.client.state.websocket === "open";
@@ -327,7 +333,9 @@ class Link {
       this.patience = answerTimeout;
       this.dial(token);
     } catch (error) {
-      if (generation === this.generation) this.down("again", { reason: String(/** @type {any} */ (error)?.message ?? error) });
+      if (generation !== this.generation) return;
+      const isRefused = error instanceof GatewayError && error.code === "authentication_failed" && typeof this.client.options.token !== "function";
+      this.down(isRefused ? "never" : "again", { reason: String(/** @type {any} */ (error)?.message ?? error), ...(error instanceof GatewayError ? { error } : {}) });
     }
   }
 
@@ -455,10 +463,12 @@ class StreamLink extends Link {
   /** @param {string|undefined} token */
   dial(token) {
     const { options, topics } = this.client;
-    const url = this.client.address("mcp/sse", {
-      client_id: options.clientId, last_event_id: this.asked, topics: [...topics].join(","), token, delivery: options.delivery === "all" ? "all" : null,
-      encryption: options.encryption ? "aes-256-gcm" : null,
+    const { ticket } = this;
+    const place = (/** @type {object} */ proof) => this.client.address("mcp/sse", {
+      client_id: options.clientId, last_event_id: this.asked, topics: [...topics].join(","), delivery: options.delivery === "all" ? "all" : null,
+      encryption: options.encryption ? "aes-256-gcm" : null, ...proof,
     });
+    const url = place(ticket ? { ticket } : { token });
     const source = (this.source = new /** @type {typeof EventSource} */ (options.EventSource ?? globalThis.EventSource)(url));
     for (const name of new Set(["message", ...controlEvents, ...this.client.eventNames])) this.listen(name);
     source.onerror = (event) => {
@@ -466,7 +476,8 @@ class StreamLink extends Link {
       const refused = source.readyState === 2;
       if (!refused) return this.down("again", { reason: "connection lost" });
       source.close();
-      this.#explain(url);
+      // A ticket is good once: whoever asks again shows the token.
+      this.#explain(ticket ? place({}) : url, ticket ? token : undefined);
     };
   }
 
@@ -491,13 +502,13 @@ class StreamLink extends Link {
   }
 
   /** An EventSource tells no status: ask once more, only for the answer's head.
-   *  @param {string} url */
-  async #explain(url) {
+   *  @param {string} url  @param {string} [token] */
+  async #explain(url, token) {
     const generation = this.generation;
     const abort = new AbortController();
     /** @type {[Plan, any]} */ let verdict = ["again", { reason: "not reachable" }];
     try {
-      const answer = await this.client.fetch(url, { signal: abort.signal, headers: { Accept: "text/event-stream" } });
+      const answer = await this.client.fetch(url, { signal: abort.signal, headers: { Accept: "text/event-stream", ...(token ? { Authorization: `Bearer ${token}` } : {}) } });
       if (answer.status === 204) verdict = ["never", { reason: "the gateway asked this client to stay away" }];
       else if (answer.ok) verdict = ["again", {}];
       else {
@@ -887,6 +898,17 @@ export class GatewayClient {
         if (item.sent && socket === this.#socket()) push(payload);
       });
     }
+  }
+
+  /** What lets one event stream connect, so that its address has no token.
+   *  @param {string} token */
+  async ticket(token) {
+    const headers = { Authorization: `Bearer ${token}` };
+    const answer = await this.fetch(this.address("mcp/ticket", {}), { method: "POST", headers, signal: /** @type {any} */ (AbortSignal).timeout(answerTimeout) });
+    const result = await answer.json().catch(() => null);
+    if (answer.ok) return /** @type {string} */ (result.ticket);
+    if (answer.status === 404) return undefined; // authentication is off
+    throw GatewayError.from(result, answer.status);
   }
 
   /** One at a time, so that the order stays. */

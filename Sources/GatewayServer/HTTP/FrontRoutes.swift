@@ -196,21 +196,7 @@ extension Gateway {
 
     private func preflight(_ cors: HTTPHeaders, _ request: HTTPHeaders) -> APIResponse {
         var headers = cors
-        headers.add(name: "access-control-allow-methods", value: "GET, POST, DELETE, OPTIONS")
-        // What is asked for is what is allowed, where it is known: names such as Mcp-Param-… cannot be listed.
-        let known = [
-            "authorization", "accept", "content-type", "x-client-id", "last-event-id", "traceparent",
-            "x-phoenix-longpoll-token", "x-phoenix-authtoken",
-        ]
-        let asked = request[canonicalForm: "access-control-request-headers"].map { $0.lowercased() }
-        let allowed = asked.filter { known.contains($0) || $0.hasPrefix("mcp-") }
-        headers.add(
-            name: "access-control-allow-headers",
-            value: allowed.isEmpty
-                ? "Authorization, Accept, Content-Type, X-Client-ID, Last-Event-ID, Mcp-Session-Id, MCP-Protocol-Version, "
-                    + "X-Phoenix-Longpoll-Token, X-Phoenix-AuthToken"
-                : allowed.joined(separator: ", "))
-        headers.add(name: "access-control-max-age", value: "86400")
+        settings.preflight.answer(request, into: &headers)
         return APIResponse(status: .noContent, headers: headers)
     }
 
