@@ -27,6 +27,7 @@ let package = Package(
     targets: [
         // Pure values: no I/O, no clock, no lock. Scripts/check-imports proves it.
         .target(name: "WireJSON"),
+        .target(name: "JSONSchema", dependencies: ["WireJSON"]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "Deflate", dependencies: ["CZlib"]),
         .target(name: "WebSocketProtocol"),
@@ -55,7 +56,7 @@ let package = Package(
         .target(
             name: "GatewayServer",
             dependencies: [
-                "CAllocator", "GatewayCore", "GatewayViability", "GatewayStore", "WireJSON", "Deflate",
+                "CAllocator", "GatewayCore", "GatewayViability", "GatewayStore", "WireJSON", "JSONSchema", "Deflate",
                 "WebSocketProtocol", "EventStream",
                 "PhoenixProtocol",
                 .product(name: "DequeModule", package: "swift-collections"),
@@ -148,7 +149,7 @@ let package = Package(
                 "GatewayViability", "GatewayTelemetry", "DeliveryHistory",
                 "GatewayConfiguration", "GatewayCore",
                 "GatewayStore", "GatewayStoreSQLite", "WebSocketProtocol", "WireJSON", "EventStream",
-                "ModelContextProtocol",
+                "ModelContextProtocol", "JSONSchema",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -177,6 +178,7 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["CZlib"], path: "Tests/TestSupport"),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"]),
 
+        .testTarget(name: "JSONSchemaTests", dependencies: ["JSONSchema"]),
         .testTarget(name: "WireJSONTests", dependencies: ["TestSupport", "WireJSON"]),
         .testTarget(name: "DeflateTests", dependencies: ["TestSupport", "Deflate", "CZlib"]),
         .testTarget(name: "WebSocketProtocolTests", dependencies: ["TestSupport", "WebSocketProtocol"]),

@@ -6,6 +6,7 @@ import GatewayMCP
 import GatewayServer
 import GatewayStore
 import GatewayWebhooks
+import JSONSchema
 import Logging
 import NIOCore
 import UnixSignals
@@ -49,6 +50,7 @@ struct Serve: AsyncParsableCommand {
         var mcpSettings = try MCPSettings(configuration, environment: environment)
         let sockets = try InheritedSockets.take(environment: environment)
         let token = try AdminToken(configuration)
+        let schemas = try SchemaSet.read(configuration.validation.schemas)
         // Before whatever asks for the tracer of the process.
         let tracing = TracingParts(configuration, logger: logger)
         mcpSettings.tracing = tracing?.recorder
@@ -62,6 +64,7 @@ struct Serve: AsyncParsableCommand {
         settings.tracing = tracing?.recorder
         settings.adminToken = token.text
         try settings.protection.keep(configuration)
+        settings.validation.schemas = schemas
         let gateway = Gateway(settings: settings, store: configuration.storage.makeStore(), logger: logger)
         if let exporter = tracing?.exporter {
             gateway.addStatistics("tracing") { exporter.writeStatistics(to: &$0) }

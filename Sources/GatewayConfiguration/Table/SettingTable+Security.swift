@@ -103,5 +103,8 @@ extension SettingTable {
         Setting(
             "validation.threats", \.validation.threats, .word,
             "What becomes of data that looks like an attack on pages: off, monitor (counted) or block"),
+        Setting(
+            "validation.schemas", \.validation.schemas, .optional(.path),
+            "File with a JSON Schema for each type of message: a JSON object from types to schemas"),
     ]
 }

@@ -99,6 +99,8 @@ extension GatewayConfiguration {
         public var duplicateKeys: DuplicateKeys = .allow
         /// What becomes of data that has a threat pattern.
         public var threats: Threats = .monitor
+        /// The file that has a schema for each type of message.
+        public var schemas: String?
 
         /// The defaults.
         public init() {}

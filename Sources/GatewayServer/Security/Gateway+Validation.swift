@@ -1,5 +1,6 @@
 import GatewayCore
 import Synchronization
+import WireJSON
 
 extension Gateway {
     /// Looks at what a client wants to send, beyond what makes it a message at all.
@@ -20,6 +21,14 @@ extension Gateway {
                     "a string may have \(settings.maxStringLength) bytes (validation.max_string_length)")
             case .duplicateKey: throw .invalidMessage("an object has a key twice (validation.duplicate_keys)")
             }
+        }
+        if !settings.schemas.isEmpty, let schema = settings.schemas[JSONText.decode(request.typeText)],
+            let difference = schema.violation(
+                in: UnsafeRawBufferPointer(rebasing: request.bytes[data.offset..<data.end]),
+                maxDepth: self.settings.maxJSONDepth)
+        {
+            accessGuard.refusals.count(.schema)
+            throw .invalidMessage("data\(difference.path): \(difference.reason) (validation.schemas)")
         }
         guard let threat = inspector.threat else { return }
         threats.count(threat)

@@ -1,3 +1,4 @@
+public import JSONSchema
 import WireJSON
 
 /// What a client's data may be beyond being JSON, and what in it looks like an attack on whoever shows it.
@@ -19,6 +20,8 @@ public struct ValidationSettings: Sendable, Equatable {
     /// Whether an object may have one name twice.
     public var allowsDuplicateKeys = true
     public var threats = ThreatPolicy.monitor
+    /// What the data of a type of message must be.
+    public var schemas = SchemaSet()
 
     public init() {}
 }

@@ -33,6 +33,8 @@ enum Refusal: String, CaseIterable, Sendable {
     case malformedFrame = "malformed_frame"
     /// A body that is not the JSON it must be.
     case malformedMessage = "malformed_message"
+    /// Data that are not what the schema of their type wants.
+    case schema
     /// What is not encrypted with this client's key for this place, or has come before.
     case decryption
 
