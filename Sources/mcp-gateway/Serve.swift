@@ -63,7 +63,13 @@ struct Serve: AsyncParsableCommand {
         settings.inheritedSockets = sockets
         settings.tracing = tracing?.recorder
         settings.adminToken = token.text
-        try settings.protection.keep(configuration)
+        do {
+            try settings.protection.keep(configuration)
+        } catch {
+            // Its client must not be left running when the start ends here.
+            await webhooks.shutdown()
+            throw error
+        }
         settings.validation.schemas = schemas
         let gateway = Gateway(settings: settings, store: configuration.storage.makeStore(), logger: logger)
         if let exporter = tracing?.exporter {

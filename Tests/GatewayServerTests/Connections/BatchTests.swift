@@ -31,7 +31,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: [1_024, 5_000, 16_384])
+        @Test(.timeLimit(.minutes(5)), arguments: [1_024, 5_000, 16_384])
         func `a stream is given messages until they have chunk_size bytes`(chunkSize: Int) async throws {
             var settings = settings()
             settings.eventStreamChunkSize = chunkSize
@@ -48,7 +48,7 @@ extension InProcess {
             #expect(turns.dropLast().allSatisfy { $0 == most || $0 == most + 1 }, "\(turns) for \(most)")
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: [1, 7, 100])
+        @Test(.timeLimit(.minutes(5)), arguments: [1, 7, 100])
         func `a socket is given batch_size messages`(batchSize: Int) async throws {
             var settings = settings()
             settings.webSocketBatchSize = batchSize

@@ -7,7 +7,7 @@ import Testing
 
 extension InProcess {
     struct DirectSocketTests {
-        @Test(.timeLimit(.minutes(1)), arguments: 0..<8)
+        @Test(.timeLimit(.minutes(5)), arguments: 0..<8)
         func `what a full kernel buffer cuts off is sent on without loss, repeat or reordering`(seed: Int) async throws
         {
             // Small enough to cut off inside large pieces, and large enough to cut off behind them.
@@ -37,7 +37,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `a full kernel buffer takes nothing and is no failure`() async throws {
             try await Self.withSender { sender, peer in
                 try await sender.fill([[UInt8](repeating: 1, count: 1 << 20)])
@@ -52,7 +52,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `a peer that has gone is a failure, not a signal`() async throws {
             try await Self.withSender { sender, peer in
                 try await sender.fill([[1, 2, 3]])

@@ -31,7 +31,7 @@
                 return nil
             }
 
-            @Test(.timeLimit(.minutes(1)))
+            @Test(.timeLimit(.minutes(5)))
             func `streams have a timeout of their own, sockets that of all connections`() async throws {
                 var settings = settings()
                 settings.eventStreamKeepAliveTimeout = .milliseconds(12_345)

@@ -42,7 +42,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: 0..<20)
+        @Test(.timeLimit(.minutes(5)), arguments: 0..<20)
         func `messages of any size, age and kind read like those of a plain stream`(seed: Int) async throws {
             try await withGateway { gateway in
                 let pair = try await Self.engines(gateway) { plain, compressed, pair in
@@ -77,7 +77,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `everything else is in the stream too, and its end is one`() async throws {
             try await withGateway { gateway in
                 let pair = try await Self.engines(gateway) { _, compressed, pair in

@@ -52,7 +52,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `a stream begins with its head, the reconnection time and connected`() async throws {
             try await withGateway { gateway in
                 let bytes = try await onLoop(gateway) { loop in
@@ -95,7 +95,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: 0..<10)
+        @Test(.timeLimit(.minutes(5)), arguments: 0..<10)
         func `messages of any name, sequence and size are whole events with their ids`(seed: Int) async throws {
             struct Case: Sendable {
                 let event: String?
@@ -136,7 +136,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `events of the gateway have no id, a gap moves the place to its end`() async throws {
             try await withGateway { gateway in
                 let (epoch, bytes) = try await Self.written(gateway) { engine in
@@ -158,7 +158,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `a drain writes what was published, in order, in bounded pieces, and tells an expired one as a gap`()
             async throws
         {

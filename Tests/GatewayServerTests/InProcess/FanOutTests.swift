@@ -8,7 +8,7 @@ extension InProcess {
         private static let publishers = 4
         private static let perPublisher = 50
 
-        @Test(.timeLimit(.minutes(1)), arguments: [1, 2])
+        @Test(.timeLimit(.minutes(5)), arguments: [1, 2])
         func `every client of either transport gets every message once and in one order, and a drain lets all go`(
             eventLoops: Int
         ) async throws {

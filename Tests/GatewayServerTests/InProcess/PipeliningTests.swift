@@ -16,7 +16,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: 0..<6)
+        @Test(.timeLimit(.minutes(5)), arguments: 0..<6)
         func `requests that come in one go, cut anywhere, are answered in their order`(seed: Int) async throws {
             try await withGateway(api: Hesitant()) { gateway in
                 let port = try gateway.port(.http)

@@ -46,7 +46,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: [StreamClient.Kind.eventStream, .webSocket(version: 1)])
+        @Test(.timeLimit(.minutes(5)), arguments: [StreamClient.Kind.eventStream, .webSocket(version: 1)])
         func `who pauses and goes on in time loses nothing`(kind: StreamClient.Kind) async throws {
             try await withGateway { gateway in
                 let port = try gateway.port(.http)

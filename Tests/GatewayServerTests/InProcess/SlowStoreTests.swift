@@ -12,7 +12,7 @@ extension InProcess {
             crowd.look { $0[index].messages.map(\.number) }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `whoever waits for the store holds up nobody, and keeps its place`() async throws {
             let store = SlowStore()
             defer { store.openGate() }
@@ -59,7 +59,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `what cannot be read refuses, begins no session, and is read when that is possible again`() async throws {
             let store = SlowStore()
             store.openGate()
@@ -87,7 +87,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `a client that only the store knows is known`() async throws {
             let store = SlowStore()
             store.openGate()
@@ -100,7 +100,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `a gateway that stops lets nobody wait`() async throws {
             let store = SlowStore()
             try store.leave(1, for: "bob", life: 1)

@@ -8,7 +8,7 @@ import Testing
 
 extension InProcess {
     struct StartStopTests {
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `starting and stopping leaves no descriptor and no gateway behind`() async throws {
             // What the system opens once stays open.
             try await Self.live(eventLoops: 2, drains: true)
@@ -54,7 +54,7 @@ extension InProcess {
             return gateway
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `a port in use stops the start in words, and what was opened is closed`() async throws {
             try await withGateway { first in
                 let taken = try first.port(.http)
@@ -74,7 +74,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `all addresses of a service get the same free port, and services get different ones`() async throws {
             var settings = settings(eventLoops: 2)
             settings.hosts = ["127.0.0.1", "::1"]
@@ -90,7 +90,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `a drain without connections ends at once, and phases only go forward`() async throws {
             let gateway = try await withGateway { gateway in
                 #expect(gateway.currentPhase == .serving)
@@ -105,7 +105,7 @@ extension InProcess {
         }
 
         /// A second SIGTERM cancels the drain and stops at once (contract §11).
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `a cancelled drain returns at once, whoever is still there`() async throws {
             try await withGateway { gateway in
                 let crowd = try Crowd {
@@ -124,7 +124,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `stopping a second time changes nothing and ends`() async throws {
             let gateway = try await withGateway { $0 }
             let hasEnded = Flag()

@@ -9,7 +9,7 @@ extension InProcess {
         private static let clients = 8
         private static let messages = 300
 
-        @Test(.timeLimit(.minutes(1)), arguments: 0..<3)
+        @Test(.timeLimit(.minutes(5)), arguments: 0..<3)
         func `while messages ask for the one or the other transport, each comes once, on one of the two`(
             seed: Int
         ) async throws {

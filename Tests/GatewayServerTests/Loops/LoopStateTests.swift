@@ -5,7 +5,7 @@ import Testing
 
 extension InProcess {
     struct LoopStateTests {
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `a place that is used again has another address`() async throws {
             try await withGateway { gateway in
                 let findings = Findings()
@@ -34,7 +34,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `a successor takes over the address, and the replaced can do no harm`() async throws {
             try await withGateway { gateway in
                 let findings = Findings()
@@ -58,7 +58,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: 0..<5)
+        @Test(.timeLimit(.minutes(5)), arguments: 0..<5)
         func `any coming and going is found as a model finds it`(seed: Int) async throws {
             try await withGateway { gateway in
                 let findings = Findings()
@@ -106,7 +106,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `members are visited in time, not early, and again when they ask for it`() async throws {
             try await withGateway { gateway in
                 let record = ProbeRecord()
@@ -156,7 +156,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `wakes of one event leave once it is over; that of its own connection is told to the caller`() async throws
         {
             try await withGateway { gateway in
@@ -180,7 +180,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `many wakes are taken over several turns, in order, and other tasks come between`() async throws {
             try await withGateway { gateway in
                 let record = ProbeRecord()
@@ -198,7 +198,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `members that wake each other do not starve those that wait`() async throws {
             try await withGateway { gateway in
                 let record = ProbeRecord()

@@ -6,7 +6,7 @@ import Testing
 
 extension InProcess {
     struct WakeInboxTests {
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `what many threads post while the loop is busy arrives with one task, each post once`() async throws {
             try await withGateway { gateway in
                 let record = ProbeRecord()
@@ -35,7 +35,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `while the loop runs every post arrives once, with no more tasks than posts`() async throws {
             try await withGateway { gateway in
                 let record = ProbeRecord()
@@ -53,7 +53,7 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(1)))
+        @Test(.timeLimit(.minutes(5)))
         func `a wake for a connection that has gone reaches nobody, not even who took its place`() async throws {
             try await withGateway { gateway in
                 let record = ProbeRecord()

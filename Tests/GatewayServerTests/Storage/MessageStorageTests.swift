@@ -66,7 +66,7 @@ struct MessageStorageTests {
         var answered: Int { answers.withLock { $0.count } }
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: [1, 7, 100])
+    @Test(.timeLimit(.minutes(5)), arguments: [1, 7, 100])
     func `no commit has more messages than batch_size`(size: Int) async throws {
         let bench = try await Bench { $0.batchSize = size }
         bench.store.hold(true)
@@ -81,7 +81,7 @@ struct MessageStorageTests {
         await bench.storage.close()
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `a commit waits for batch_delay while there is room in it`() async throws {
         let bench = try await Bench { $0.batchDelay = .milliseconds(100) }
         for number in 0..<20 { try bench.submit(number) }
@@ -90,7 +90,7 @@ struct MessageStorageTests {
         await bench.storage.close()
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `beyond queue_bytes durable messages are refused until there is room`() async throws {
         let bench = try await Bench { $0.queueBytes = 10_000 }
         bench.store.hold(true)
@@ -105,7 +105,7 @@ struct MessageStorageTests {
         await bench.storage.close()
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `housekeeping comes by once in maintenance_interval`() async throws {
         let bench = try await Bench { $0.maintenanceInterval = .seconds(5) }
         let start = Clock.now
@@ -120,7 +120,7 @@ struct MessageStorageTests {
         await bench.storage.close()
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `after a failure writing is tried again once in retry_interval, and then goes on`() async throws {
         let bench = try await Bench { $0.retryInterval = .seconds(3) }
         bench.store.memory.fail(with: StoreError(.full, "on purpose"))
