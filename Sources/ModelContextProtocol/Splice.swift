@@ -3,45 +3,97 @@ public import WireJSON
 
 /// Replaces places of a text by other bytes; all other bytes stay what they are.
 public struct Splice {
-    private var edits: [(span: JSONSpan, bytes: [UInt8])] = []
+    /// What stands in a place afterwards.
+    private enum Text {
+        case bytes([UInt8])
+        case number(Int)
 
-    public init() { edits.reserveCapacity(3) }
+        /// At most how many bytes it has.
+        var length: Int {
+            switch self {
+            case .bytes(let bytes): bytes.count
+            case .number: 20
+            }
+        }
+    }
+
+    private typealias Edit = (span: JSONSpan, text: Text)
+
+    // In the order of their places. Few messages need more than two, and none of those that come often: nothing is
+    // allocated for these.
+    private var first: Edit?
+    private var second: Edit?
+    private var others: [Edit] = []
+
+    public init() {}
 
     /// Whether nothing is replaced.
-    public var isEmpty: Bool { edits.isEmpty }
+    public var isEmpty: Bool { first == nil }
 
     /// Puts `bytes` in the place of `span`. Places may come in any order and must not overlap.
     public mutating func replace(_ span: JSONSpan?, with bytes: [UInt8]) {
         guard let span else { return }
-        edits.append((span, bytes))
+        add((span, .bytes(bytes)))
     }
 
     /// Puts a number in the place of `span`.
     public mutating func replace(_ span: JSONSpan?, with number: Int) {
         guard let span else { return }
-        edits.append((span, Array(String(number).utf8)))
+        add((span, .number(number)))
     }
 
     /// Puts `bytes` in front of `offset`.
     public mutating func insert(_ bytes: [UInt8], at offset: Int) {
-        edits.append((JSONSpan(offset: offset, length: 0), bytes))
+        add((JSONSpan(offset: offset, length: 0), .bytes(bytes)))
+    }
+
+    /// Behind all that are not behind it.
+    private mutating func add(_ edit: Edit) {
+        var edit = edit
+        guard let known = first else { return first = edit }
+        if edit.span.offset < known.span.offset {
+            first = edit
+            edit = known
+        }
+        guard let known = second else { return second = edit }
+        if edit.span.offset < known.span.offset {
+            second = edit
+            edit = known
+        }
+        let place = others.firstIndex { $0.span.offset > edit.span.offset } ?? others.endIndex
+        others.insert(edit, at: place)
     }
 
     /// The edited text.
     /// - Parameter oneLine: whether line breaks between tokens are to become spaces. Strings cannot hold raw ones.
     public func apply(to source: UnsafeRawBufferPointer, oneLine: Bool = false) -> ByteBuffer {
-        let growth = edits.reduce(0) { $0 + $1.bytes.count }
-        var output = ByteBuffer()
-        output.reserveCapacity(source.count + growth + 2)
-        var position = 0
-        for edit in edits.sorted(by: { $0.span.offset < $1.span.offset }) {
-            if edit.span.offset > position {
-                output.writeBytes(UnsafeRawBufferPointer(rebasing: source[position..<edit.span.offset]))
+        let growth = (first?.text.length ?? 0) + (second?.text.length ?? 0) + others.reduce(0) { $0 + $1.text.length }
+        var output = ByteBufferAllocator().buffer(capacity: source.count + growth)
+        output.writeWithUnsafeMutableBytes(minimumWritableBytes: source.count + growth) { room in
+            var position = 0
+            var written = 0
+            func copy(_ bytes: UnsafeRawBufferPointer) {
+                UnsafeMutableRawBufferPointer(rebasing: room[written...]).copyMemory(from: bytes)
+                written += bytes.count
             }
-            output.writeBytes(edit.bytes)
-            position = edit.span.end
+            func write(_ edit: Edit) {
+                if edit.span.offset > position {
+                    copy(UnsafeRawBufferPointer(rebasing: source[position..<edit.span.offset]))
+                }
+                switch edit.text {
+                case .bytes(let bytes): bytes.withUnsafeBytes { copy($0) }
+                case .number(let number):
+                    written += DecimalText.write(
+                        number, to: UnsafeMutableRawBufferPointer(rebasing: room[written...]))
+                }
+                position = edit.span.end
+            }
+            if let first { write(first) }
+            if let second { write(second) }
+            for edit in others { write(edit) }
+            if position < source.count { copy(UnsafeRawBufferPointer(rebasing: source[position...])) }
+            return written
         }
-        if position < source.count { output.writeBytes(UnsafeRawBufferPointer(rebasing: source[position...])) }
         if oneLine { Self.joinLines(&output) }
         return output
     }

@@ -47,6 +47,14 @@ public enum JSONText {
         return String(scalars)
     }
 
+    /// Whether a string that the scanner has checked, with its quotes, is `text` letter by letter. One that is written
+    /// with escapes is taken for another.
+    public static func stands(_ text: String, in bytes: Slice<UnsafeRawBufferPointer>) -> Bool {
+        let inner = UnsafeRawBufferPointer(rebasing: bytes.dropFirst().dropLast())
+        // An escape only looks like itself.
+        return inner.count == text.utf8.count && inner.elementsEqual(text.utf8) && !inner.contains(UInt8(ascii: "\\"))
+    }
+
     /// Appends `text` as a JSON string with its quotes.
     public static func appendQuoted(_ text: some Sequence<UInt8>, to output: inout [UInt8]) {
         output.append(UInt8(ascii: "\""))

@@ -151,8 +151,9 @@ extension MCPHub {
         splice.replace(message.progressToken, with: number)
         // A URI stays what it is.
         if let place, place.offset != message.uri?.offset {
-            let name = JSONText.quoted(destination.name)
-            if !bytes[place.offset..<place.end].elementsEqual(name) { splice.replace(place, with: name) }
+            if !JSONText.stands(destination.name, in: bytes[place.offset..<place.end]) {
+                splice.replace(place, with: JSONText.quoted(destination.name))
+            }
         }
         let tools = request.method == .callTool ? request.catalogue.tools(of: destination.server) : nil
         var parameters = Call.Parameters()

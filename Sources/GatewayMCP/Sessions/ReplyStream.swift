@@ -238,11 +238,13 @@ final class ReplyStream: ExchangeOwner {
         return body
     }
 
+    private static let answerHeaders: HTTPHeaders = ["content-type": "application/json", "cache-control": "no-store"]
+
     private func answer() {
         isOver = true
         let body = isBatch ? batch() : collected[0]
-        var answerHeaders: HTTPHeaders = ["content-type": "application/json", "cache-control": "no-store"]
-        answerHeaders.add(contentsOf: headers)
+        var answerHeaders = Self.answerHeaders
+        if !headers.isEmpty { answerHeaders.add(contentsOf: headers) }
         exchange?.respond(APIResponse(status: status, headers: answerHeaders, body: body))
         exchange = nil
         closed()

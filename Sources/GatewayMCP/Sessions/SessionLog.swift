@@ -56,6 +56,8 @@ struct SessionLog {
 
     /// Nothing more will be added to a stream.
     mutating func end(_ stream: Int) {
+        // Most have carried nothing: they were answered in one piece.
+        guard streams[stream] != nil else { return }
         streams[stream]?.isEnded = true
         forgetIfOver(stream)
     }

@@ -1,23 +1,33 @@
 import NIOCore
 import NIOHTTP1
 
-/// A whole answer of HTTP/1.1 as bytes. It states its own length.
+/// The head of a whole answer of HTTP/1.1 as bytes. It states the body's length itself.
 enum AnswerText {
-    static func bytes(_ head: HTTPResponseHead, body: ByteBuffer, on allocator: ByteBufferAllocator) -> ByteBuffer {
-        var output = allocator.buffer(capacity: 256 + body.readableBytes)
+    static func writeHead(of response: APIResponse, closing: Bool, to output: inout ByteBuffer) {
         output.writeStaticString("HTTP/1.1 ")
-        output.writeString(String(head.status.code))
+        output.writeString(String(response.status.code))
         output.writeStaticString(" ")
-        output.writeString(head.status.reasonPhrase)
+        output.writeString(response.status.reasonPhrase)
         output.writeStaticString("\r\n")
-        for (name, value) in head.headers {
+        let hasLength = response.status != .noContent && response.status != .notModified
+        for (name, value) in response.headers {
+            // What is said below is not said twice.
+            if hasLength && isSame(name, "content-length") || closing && isSame(name, "connection") { continue }
             output.writeString(name)
             output.writeStaticString(": ")
             output.writeString(value)
             output.writeStaticString("\r\n")
         }
+        if hasLength {
+            output.writeStaticString("content-length: ")
+            output.writeString(String(response.body.readableBytes))
+            output.writeStaticString("\r\n")
+        }
+        if closing { output.writeStaticString("connection: close\r\n") }
         output.writeStaticString("\r\n")
-        output.writeImmutableBuffer(body)
-        return output
+    }
+
+    private static func isSame(_ name: String, _ known: String) -> Bool {
+        name.utf8.count == known.utf8.count && name.lowercased() == known
     }
 }

@@ -84,11 +84,10 @@ protocol ExchangeCarrier: AnyObject {
 /// One request that waits for its answer: whole, or as a stream in pieces. Used on one event loop only: that of the
 /// connection, unless it has moved.
 public final class Exchange {
-    private weak var front: (any ExchangeCarrier)?
-    /// What answers on another event loop, once the exchange has moved there.
-    private var relay: ExchangeRelay?
-    /// The owner is told when the connection goes away.
-    public weak var owner: (any ExchangeOwner)?
+    /// Where answers go, until it is over: carrier and exchange know each other no longer than that.
+    private var front: (any ExchangeCarrier)?
+    /// The owner is told when the connection goes away. It is let go of when the exchange is over.
+    public var owner: (any ExchangeOwner)?
     /// The event loop on which it is used.
     public let eventLoop: any EventLoop
     /// Headers that every answer carries beside its own.
@@ -111,7 +110,6 @@ public final class Exchange {
     /// Lets another event loop answer; nothing may be done here any more.
     public func move(to other: any EventLoop, _ body: @escaping @Sendable (Exchange) -> Void) {
         let relay = ExchangeRelay(self, to: other)
-        self.relay = relay
         owner = relay
         relay.begin(body)
     }
@@ -125,11 +123,22 @@ public final class Exchange {
     /// Answers in one piece.
     public func respond(_ response: APIResponse) {
         guard phase == .waiting else { return }
-        phase = .over
-        owner = nil
+        let front = close()
+        guard !extraHeaders.isEmpty else {
+            front?.finish(self, response)
+            return
+        }
         var response = response
         response.headers.add(contentsOf: extraHeaders)
         front?.finish(self, response)
+    }
+
+    /// It is over: whoever was needed for it is let go of.
+    /// - Returns: where a last word goes.
+    private func close() -> (any ExchangeCarrier)? {
+        phase = .over
+        owner = nil
+        return front.take()
     }
 
     /// Begins an answer in pieces.
@@ -155,25 +164,20 @@ public final class Exchange {
     /// Ends an answer in pieces; the connection may carry another request.
     public func end() {
         guard phase == .streaming else { return }
-        phase = .over
-        owner = nil
-        front?.endStream(self)
+        close()?.endStream(self)
     }
 
     /// Cuts the connection: what was written is not whole, and the client is to see that.
     public func abort() {
         guard phase != .over else { return }
-        phase = .over
-        owner = nil
-        front?.abort()
+        close()?.abort()
     }
 
     /// The connection has gone.
     func connectionClosed() {
         guard phase != .over else { return }
-        phase = .over
         let owner = owner
-        self.owner = nil
+        _ = close()
         owner?.exchangeClosed(self)
     }
 }

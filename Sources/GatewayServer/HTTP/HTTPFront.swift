@@ -465,31 +465,28 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         let closing = closing || isStream || gateway.currentPhase > .serving
         // Before anything is written: a write that fails ends the connection at once.
         phase = closing ? .ended : .idle
-        var head = HTTPResponseHead(version: .http1_1, status: response.status, headers: response.headers)
-        if response.status != .noContent, response.status != .notModified {
-            head.headers.replaceOrAdd(name: "content-length", value: "\(response.body.readableBytes)")
-        }
-        if isStream {
-            // RFC 9113 §8.2.2: connections are none of a stream's business.
-            head.headers.remove(name: "upgrade")
-        } else if closing {
-            head.headers.replaceOrAdd(name: "connection", value: "close")
-        }
         if let (encoder, output) = pastEncoder(context) {
             // One buffer and one write, instead of one for the head and one for the body.
-            let body = isHead ? ByteBuffer() : response.body
-            let isSmall = body.readableBytes <= Self.maxJoinedBytes
-            let answer = AnswerText.bytes(head, body: isSmall ? body : ByteBuffer(), on: context.channel.allocator)
-            if isSmall {
+            let isJoined = isHead || response.body.readableBytes <= Self.maxJoinedBytes
+            var answer = loop.answers.buffer(capacity: 256 + (isJoined ? response.body.readableBytes : 0))
+            AnswerText.writeHead(of: response, closing: closing, to: &answer)
+            if isJoined {
+                if !isHead { answer.writeImmutableBuffer(response.body) }
                 output.write(answer)
                 if closing { output.flush() }
             } else {
                 output.flush()
                 encoder.write(NIOAny(answer), promise: nil)
-                encoder.writeAndFlush(NIOAny(body), promise: nil)
+                encoder.writeAndFlush(NIOAny(response.body), promise: nil)
                 output.follow()
             }
         } else {
+            var head = HTTPResponseHead(version: .http1_1, status: response.status, headers: response.headers)
+            if response.status != .noContent, response.status != .notModified {
+                head.headers.replaceOrAdd(name: "content-length", value: "\(response.body.readableBytes)")
+            }
+            // RFC 9113 §8.2.2: connections are none of a stream's business.
+            head.headers.remove(name: "upgrade")
             context.write(wrapOutboundOut(.head(head)), promise: nil)
             if !isHead, response.body.readableBytes > 0 {
                 context.write(wrapOutboundOut(.body(.byteBuffer(response.body))), promise: nil)

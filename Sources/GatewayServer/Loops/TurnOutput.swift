@@ -13,6 +13,11 @@ public final class TurnOutput {
 
     /// Connections that are written to together.
     private static let handful = 8
+    /// Room that has been written from, for what is written next.
+    private var spares: [ByteBuffer] = []
+
+    /// What is larger is let go of after it has been written.
+    private static let largestSpare = 16_384
 
     /// - Parameter eventLoop: the one on which it is used, and only there.
     public init(eventLoop: any EventLoop) {
@@ -30,6 +35,18 @@ public final class TurnOutput {
             isScheduled = false
             send()
         }
+    }
+
+    /// Room for something that is written with one of these outputs.
+    public func buffer(capacity: Int) -> ByteBuffer {
+        // Out of here first: it is to have one owner.
+        guard var spare = spares.popLast() else { return ByteBufferAllocator().buffer(capacity: max(capacity, 512)) }
+        spare.clear(minimumCapacity: capacity)
+        return spare
+    }
+
+    fileprivate func giveBack(_ written: ByteBuffer) {
+        if spares.count < Self.handful, written.storageCapacity <= Self.largestSpare { spares.append(written) }
     }
 
     private func send() {
@@ -92,7 +109,7 @@ public final class SocketOutput {
         pending = ByteBuffer()
         guard let socket, context.channel.isActive else { return }
         switch socket.send(bytes) {
-        case .all: break
+        case .all: turn.giveBack(bytes)
         case .part(let count):
             bytes.moveReaderIndex(forwardBy: count)
             context.write(NIOAny(bytes), promise: nil)

@@ -25,7 +25,7 @@ struct HTTPOutboundRequest {
 /// Takes one answer in pieces. A base class and no protocol: it is called for every piece.
 class HTTPReceiver {
     /// What carries the request, once it has been sent.
-    fileprivate(set) weak var connection: HTTPConnection?
+    fileprivate(set) var connection: HTTPConnection?
     /// Whether nobody wants the answer any more.
     private(set) var isCut = false
 
@@ -47,9 +47,13 @@ final class HTTPConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    private weak var origin: HTTPOrigin?
+    /// Whose it is, until it is gone.
+    private var origin: HTTPOrigin?
     private var context: ChannelHandlerContext?
-    private var receiver: HTTPReceiver?
+    /// Whom the answer is for. The two know each other until it has been given.
+    private var receiver: HTTPReceiver? {
+        didSet { if oldValue !== receiver { oldValue?.connection = nil } }
+    }
     private var reader = HTTPResponseReader()
     private var output: SocketOutput?
     private let isBare: Bool
@@ -98,7 +102,7 @@ final class HTTPConnection: ChannelInboundHandler {
         isGone = true
         let first = first
         self.first = nil
-        origin?.notConnected(resource, first, error)
+        origin.take()?.notConnected(resource, first, error)
     }
 
     func send(_ request: HTTPOutboundRequest) {
@@ -108,7 +112,7 @@ final class HTTPConnection: ChannelInboundHandler {
         receiver = request.receiver
         request.receiver.connection = self
         hasAnswered = false
-        var head = context.channel.allocator.buffer(
+        var head = turn.buffer(
             capacity: 128 + origin.target.utf8.count + origin.hostHeader.utf8.count + request.fields.readableBytes
                 + request.body.readableBytes)
         head.writeString(request.method.rawValue)
@@ -175,7 +179,6 @@ final class HTTPConnection: ChannelInboundHandler {
         case .end:
             let receiver = receiver
             self.receiver = nil
-            receiver?.connection = nil
             if isKeptAlive, receiver != nil, reader.isIdle, lease != nil {
                 origin?.returned(self)
             } else {
@@ -190,7 +193,7 @@ final class HTTPConnection: ChannelInboundHandler {
         guard isReady else { return notConnected(failure ?? ChannelError.eof) }
         isGone = true
         let hasEnded = receiver != nil && reader.finish()
-        origin?.gone(self)
+        origin.take()?.gone(self)
         if hasEnded {
             let receiver = receiver
             self.receiver = nil

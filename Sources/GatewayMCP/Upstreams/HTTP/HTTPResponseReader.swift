@@ -247,7 +247,7 @@ struct HTTPResponseReader {
                 head.isKeptAlive = true
             }
         case 12 where isName(line, "content-type"):
-            head.contentType = String(text(line, colon).prefix { $0 != ";" && $0 != " " }).lowercased()
+            head.contentType = mediaType(line, colon)
         case 14 where isName(line, "content-length"):
             let value = text(line, colon)
             guard !value.isEmpty, value.utf8.count <= 18, value.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }),
@@ -274,6 +274,18 @@ struct HTTPResponseReader {
         let known = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
         // The names hold letters and hyphens only, which this bit does not change otherwise.
         return zip(line, known).allSatisfy { $0 | 0x20 == $1 }
+    }
+
+    private static func mediaType(_ line: UnsafeRawBufferPointer, _ colon: Int) -> String {
+        // What nearly all answers are.
+        switch line.count - colon - 2 {
+        case 16 where isName(UnsafeRawBufferPointer(rebasing: line.suffix(16)), "application/json"):
+            return "application/json"
+        case 17 where isName(UnsafeRawBufferPointer(rebasing: line.suffix(17)), "text/event-stream"):
+            return "text/event-stream"
+        default: break
+        }
+        return String(text(line, colon).prefix { $0 != ";" && $0 != " " }).lowercased()
     }
 
     private static func text(_ line: UnsafeRawBufferPointer, _ colon: Int) -> String {
