@@ -3,7 +3,7 @@
 SWIFT_RELEASE = swift build -c release --static-swift-stdlib --product mcp-gateway
 GATEWAY = .build/release/mcp-gateway
 
-.PHONY: run build test unit clients lint soak fuzz bench bench-compression bench-reconnect bench-slow-readers bench-micro bench-webhook connections bench-operations profile durable clean packages help
+.PHONY: run build test unit clients lint soak fuzz bench bench-compression bench-reconnect bench-slow-readers bench-viability bench-micro bench-webhook connections bench-operations profile durable clean packages help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 20
@@ -85,6 +85,10 @@ bench-operations: build ## what operators ask of 19,000 connections, and a scrap
 bench-slow-readers: build ## one in a hundred clients stops reading: what do the others notice
 	@Scripts/packages bench
 	Benchmarks/slow-readers
+
+bench-viability: build ## the loops of the viable system, each on and off in turn; ARGS="--rounds 3" and others
+	@Scripts/packages bench
+	Benchmarks/viability/all $(ARGS)
 
 profile: build ## flame graph (SVG) of a loaded gateway; ARGS="--load fanout" and others
 	@Scripts/packages bench

@@ -1,11 +1,9 @@
-"""What the experiments share: a gateway with one loop on or off, a stream to read, runs in turn, and a summary with
-spread. Standard library only."""
+"""What the experiments share: a gateway with one loop on or off, a stream to read, and runs in turn. Standard library only."""
 
 import argparse
 import http.client
 import json
 import socket
-import statistics
 import sys
 import threading
 from pathlib import Path
@@ -13,6 +11,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import benchlib as bench
 from benchlib import say
+from verdicts import report
+
+__all__ = ["Gateway", "Stream", "arguments", "bench", "pairs", "publish", "report"]
 
 
 class Gateway(bench.Gateway):
@@ -78,22 +79,25 @@ class Stream(threading.Thread):
         self.socket.close()
 
 
-def arguments(description, **defaults):
+def arguments(description, **own):
+    """`own` has for each option of an experiment its default, its value with --smoke, and what it is."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--gateway", default=bench.DEFAULT_GATEWAY, help="the program (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=5, help="pairs of runs (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, help="pairs of runs (default: 5)")
     parser.add_argument("--json", help="where to put every single figure")
-    for name, (value, text) in defaults.items():
-        parser.add_argument("--" + name.replace("_", "-"), type=type(value), default=value, help=f"{text} (default: %(default)s)")
-    return parser.parse_args()
-
-
-def spread(values):
-    """Median and range."""
-    values = [value for value in values if value is not None]
-    if not values:
-        return "none"
-    return f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
+    parser.add_argument("--check", action="store_true", help="exit 1, too, if a claimed benefit is not shown")
+    parser.add_argument("--smoke", action="store_true", help="one short pair: does the script run? Its figures say nothing")
+    own = {"rounds": (5, 1, None), **own}
+    for name, (value, _, text) in own.items():
+        if text:
+            parser.add_argument("--" + name.replace("_", "-"), type=type(value), help=f"{text} (default: {value})")
+    options = parser.parse_args()
+    for name, (value, short, _) in own.items():
+        if getattr(options, name) is None:
+            setattr(options, name, short if options.smoke else value)
+    if options.rounds < 1:
+        parser.error("--rounds: at least one")
+    return options
 
 
 def pairs(options, run):
@@ -106,20 +110,3 @@ def pairs(options, run):
             say(f"round {number + 1}, {'on ' if is_on else 'off'}: {result}")
             results[is_on].append(result)
     return results
-
-
-def report(options, results, claims):
-    """Prints each figure with the loop off and on. A claim is (figure, text, whether less is better)."""
-    failed = False
-    print(f"{'':44} {'off':>28} {'on':>28}")
-    for figure, text, is_less_better in claims:
-        off, on = ([one[figure] for one in results[side]] for side in (False, True))
-        print(f"{text:44} {spread(off):>28} {spread(on):>28}")
-        known = [(a, b) for a, b in zip(off, on) if a is not None and b is not None]
-        if is_less_better is not None and known:
-            helped = sum((b < a) if is_less_better else (b > a) for a, b in known)
-            print(f"{'':44} {f'better in {helped} of {len(known)} pairs':>57}")
-            failed |= helped <= len(known) / 2
-    if options.json:
-        bench.write_json(options.json, {"machine": bench.machine(), "off": results[False], "on": results[True]})
-    return 1 if failed else 0

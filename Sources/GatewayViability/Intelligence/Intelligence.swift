@@ -119,7 +119,8 @@ struct Intelligence: Sendable {
         }
         bounds = [
             .connections: Double(node.connections.filter { $0.service != "http" }.reduce(0) { $0 + $1.limit }),
-            .memory: Double(node.memory.budget),
+            // Where the overload ladder begins, not where it ends: what is foreseen later than that comes too late.
+            .memory: Double(node.memory.budget) * Double(OverloadLadder.Step.connections.percent) / 100,
         ]
         let values: [Metric: Double] = [
             .connections: Double(metrics.activeConnections), .messageRate: metrics.messageRate,

@@ -1,0 +1,79 @@
+"""`Benchmarks/viability`: each experiment runs from beginning to end, and none claims what its figures do not show."""
+
+import json
+import os
+import subprocess
+import sys
+
+import gateway as gateways
+import pytest
+
+BENCHMARKS = gateways.REPOSITORY / "Benchmarks"
+PLACE = BENCHMARKS / "viability"
+EXPERIMENTS = sorted(
+    path.name for path in PLACE.iterdir() if path.is_file() and os.access(path, os.X_OK) and path.name != "all"
+)
+
+
+def run(name, *arguments):
+    return subprocess.run(
+        [sys.executable, PLACE / name, "--gateway", gateways.BINARY, *arguments],
+        env=gateways.clean_environment(), capture_output=True, text=True, timeout=85)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_runs(name, tmp_path):
+    answer = run(name, "--smoke", "--json", tmp_path / "figures.json")
+    assert answer.returncode == 0, answer.stderr
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    claims = [row for row in figures["rows"] if "verdict" in row]
+    assert claims and len(figures["on"]) == len(figures["off"]) == 1
+    # One short pair shows nothing, and says so.
+    assert all("benefit shown" not in row["verdict"].replace("no benefit shown", "") for row in claims)
+
+
+def test_all_of_them_are_in_one_table(tmp_path):
+    answer = run("all", "--only", "algedonic", "--smoke", "--json", tmp_path / "figures.json")
+    assert answer.returncode == 0, answer.stderr
+    assert "faults told, share" in answer.stdout and "verdict" in answer.stdout
+    help_text = run("all", "--help").stdout
+    assert [name for name in EXPERIMENTS if name not in help_text] == []
+
+
+@pytest.fixture
+def report(capsys, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.syspath_prepend(str(PLACE))
+    import verdicts
+
+    class Options:
+        json, check = None, False
+
+    def report(off, on, is_less_better=True, check=False):
+        options = Options()
+        options.check = check
+        results = {False: [{"figure": value} for value in off], True: [{"figure": value} for value in on]}
+        status = verdicts.report(options, results, [("figure", "the figure", is_less_better)])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return report
+
+
+def test_a_claim_without_figures_fails(report):
+    status, out, err = report([None, 1], [2, None])
+    assert status == 1 and "no figures" in out and 'no figures for the claim "the figure"' in err
+
+
+@pytest.mark.parametrize("off, on", [([1, 2, 3], [2, 1, 3]), ([1, 1, 1], [1, 0, 0]), ([1, 1, 1], [2, 2, 2])])
+def test_a_spread_that_covers_zero_shows_no_benefit(report, off, on):
+    status, out, _ = report(off, on)
+    assert status == 0 and "no benefit shown" in out
+    assert report(off, on, check=True)[0] == 1
+
+
+def test_a_benefit_has_one_sign_in_all_pairs(report):
+    status, out, _ = report([5, 6, 7], [1, 2, 5], check=True)
+    assert status == 0 and "better by 4 (2 to 4) in 3 pairs: benefit shown" in out
+    assert "benefit shown" in report([1, 2, 3], [5, 6, 7], is_less_better=False)[1]
+    assert "too few" in report([5, 6], [1, 2])[1]
