@@ -142,9 +142,21 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.embedInCode("Resources")]),
+        .target(
+            name: "GatewayLoad",
+            dependencies: [
+                "EventStream", "PhoenixProtocol", "WireJSON",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
         .executableTarget(
             name: "mcp-gateway",
             dependencies: [
+                "GatewayLoad",
                 "GatewayServer", "GatewayMCP", "GatewayHTTP", "GatewayWebhooks", "GatewayAuthentication",
                 "GatewayViability", "GatewayTelemetry", "DeliveryHistory",
                 "GatewayConfiguration", "GatewayCore",
@@ -190,6 +202,7 @@ let package = Package(
             dependencies: ["ModelContextProtocol", "WireJSON", .product(name: "NIOCore", package: "swift-nio")]),
         .testTarget(
             name: "GatewayMCPTests", dependencies: ["GatewayMCP", .product(name: "NIOCore", package: "swift-nio")]),
+        .testTarget(name: "GatewayLoadTests", dependencies: ["GatewayLoad", "WireJSON"]),
         .testTarget(name: "GatewayTelemetryTests", dependencies: ["GatewayTelemetry", "GatewayServer", "GatewayCore"]),
         .testTarget(name: "GatewayWebhooksTests", dependencies: ["GatewayWebhooks", "GatewayServer", "GatewayCore"]),
         .testTarget(

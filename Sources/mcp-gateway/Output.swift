@@ -17,6 +17,9 @@ enum Output {
     /// Writes a line to standard error.
     static func error(_ text: String) { write(text + "\n", to: 2) }
 
+    /// Writes text to standard error, as it is.
+    static func errorText(_ text: String) { write(text, to: 2) }
+
     private static func write(_ text: String, to descriptor: Int32) {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
