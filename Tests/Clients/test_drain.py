@@ -7,6 +7,7 @@ import threading
 import time
 
 import phoenix
+import admin
 import pytest
 import sse
 from api import API
@@ -138,7 +139,7 @@ def test_the_drain_command_ends_the_gateway_and_shows_progress(start_gateway, ne
     sockets = [phoenix.join(gateway.ws, new_client())[0] for _ in range(5)]
     url = "http://%s:%d" % gateway.http
     wrong = run_command("drain", "--url", url, "--token", "something-else", cwd=tmp_path)
-    assert wrong.returncode == 1 and "401" in wrong.stderr, wrong
+    assert wrong.returncode == 1 and "does not take this admin token" in wrong.stderr, wrong
     done = run_command("drain", "--url", url, "--json", cwd=tmp_path, env={"MCP_ADMIN_TOKEN": TOKEN}, patience=20)
     assert done.returncode == 0, done
     stages = [json.loads(line) for line in done.stdout.splitlines()]
@@ -147,6 +148,13 @@ def test_the_drain_command_ends_the_gateway_and_shows_progress(start_gateway, ne
     assert gateway.process.wait(10) == 0
     gone = run_command("drain", "--url", url, "--token", TOKEN, cwd=tmp_path)
     assert gone.returncode == 3, gone
+
+
+def test_the_drain_command_finds_the_token_that_the_gateway_keeps(start_gateway):
+    gateway = start_gateway({"storage": {"engine": "sqlite", "path": "data/gateway.db"}})
+    done = admin.command(gateway, "drain", "--config", "gateway-under-test.yaml", token=None)
+    assert done.returncode == 0 and "no requests any more" in done.stdout, done
+    assert gateway.process.wait(10) == 0
 
 
 def test_admin_paths_are_closed_without_a_token(start_gateway):

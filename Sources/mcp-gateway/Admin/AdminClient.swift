@@ -69,14 +69,22 @@ struct AdminClient: Sendable {
 
     /// Asks, and returns the answer's JSON text.
     func ask(_ path: String, method: HTTPMethod = .GET, body: String? = nil) async throws -> [UInt8] {
-        var place = address
-        place.path += path
-        let answer = try await HTTPCall.request(
-            method, body.map { Array($0.utf8) }, to: place, authorities: authorities, fields: fields, timeout: timeout)
+        let answer = try await answer(path, method: method, body: body)
         guard (200..<300).contains(answer.status) else {
             throw CommandFailure(Self.words(answer.status, answer.body, hasToken: token != nil), code: 1)
         }
         return answer.body
+    }
+
+    /// Asks, and returns the answer whatever its status.
+    func answer(
+        _ path: String, method: HTTPMethod = .GET, body: String? = nil
+    ) async throws -> (status: Int, body: [UInt8]) {
+        var place = address
+        place.path += path
+        let answer = try await HTTPCall.request(
+            method, body.map { Array($0.utf8) }, to: place, authorities: authorities, fields: fields, timeout: timeout)
+        return (answer.status, answer.body)
     }
 
     /// Asks, and returns the answer.
