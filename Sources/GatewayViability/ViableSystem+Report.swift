@@ -61,6 +61,12 @@ extension ViableSystem {
     }
 
     private func writeCoordination(to writer: inout JSONWriter) {
+        writer.member("enabled", settings.coordination.isOn)
+        writer.member("returns") { writer in
+            writer.member("given", node.returns.given)
+            writer.member("spread_ms", node.returns.spread.milliseconds)
+            writer.member("rate_per_second", returnRate)
+        }
         writer.member("switches") { writer in
             writer.member("to_better", node.switches.better)
             writer.member("to_worse", node.switches.worse)

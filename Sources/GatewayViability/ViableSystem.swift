@@ -23,6 +23,7 @@ public struct ViableSystem: Sendable {
     private(set) var oscillation = (
         mode: OscillationIndex(), shedding: OscillationIndex(), transports: OscillationIndex()
     )
+    private(set) var admissionRate: AdmissionRate
     private(set) var reports: [UnitReport] = []
     private(set) var pressure = 0.0
     private(set) var utilisation: [Int: Double] = [:]
@@ -40,6 +41,7 @@ public struct ViableSystem: Sendable {
         window = VarietyWindow(length: settings.varietyWindow)
         channel = AlgedonicChannel(settings.algedonic)
         intelligence = Intelligence(settings)
+        admissionRate = AdmissionRate(minimum: settings.coordination.minimumRate)
     }
 
     /// The present mode.
@@ -47,6 +49,9 @@ public struct ViableSystem: Sendable {
 
     /// What is refused in the present mode, whatever the memory would allow: what S1 goes by.
     public var floor: OverloadLadder.Step { settings.isPolicyOn ? settings.policy.step(in: modes.mode) : .none }
+
+    /// Clients a second that those who are refused are told to come back at: what S2 hands out.
+    public var returnRate: Double { admissionRate.perSecond }
 
     /// What the channel past the hierarchy has come to.
     public var algedonicFigures: AlgedonicChannel.Figures { channel.figures }
@@ -95,6 +100,7 @@ public struct ViableSystem: Sendable {
         note(loops, now)
         report(samples, loops: loops.count, now)
         pressure = (loops.map(\.lag).max() ?? Instant.Span(nanoseconds: 0)).seconds / settings.policy.maxLag.seconds
+        admissionRate.observe(admitted: node.opened, now: now)
         var events = intelligence.observe(reports, node, now: now)
         events += choose(now)
         oscillation.mode.observe(Double(mode.rawValue), now: now)

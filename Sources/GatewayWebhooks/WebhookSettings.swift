@@ -18,7 +18,7 @@ public struct WebhookSettings: Sendable {
     /// How often a call is made at the most.
     public var attempts = 3
     /// How long to wait before the next attempt.
-    public var backoff = Backoff(initial: .milliseconds(100), limit: .seconds(2), jitter: 0.5)
+    public var backoff = Backoff(initial: .milliseconds(100), limit: .seconds(2))
     /// Attempts beyond the first, as a part of all calls of the last ten seconds.
     public var retryRatio = 0.2
     /// Calls to one webhook that are under way at a time.

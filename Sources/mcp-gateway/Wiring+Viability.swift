@@ -20,6 +20,9 @@ extension ViabilitySettings {
         bandwidth = viability.intelligence.bandwidth
         isAuditOn = viability.audit.enabled
         auditInterval = Instant.Span(viability.audit.interval)
+        coordination.isOn = viability.coordination.enabled
+        coordination.minimumRate = viability.coordination.minimumRate
+        coordination.maximumWait = Instant.Span(viability.coordination.maximumWait)
         let alerts = configuration.capacityAlerts
         capacity.processor = alerts.cpuThreshold
         capacity.memory = alerts.memoryThreshold

@@ -114,6 +114,7 @@ extension GatewaySettings {
         damping.minimumDwell = Instant.Span(configuration.routing.minimumDwell)
         damping.maximumDwell = Instant.Span(configuration.routing.maximumDwell)
         damping.flapHalfLife = Instant.Span(configuration.routing.flapHalfLife)
+        if !configuration.viability.coordination.enabled { damping = .none }
         let returns = configuration.routing.maxReturnsPerSecond
         returnRate = RateLimit(rate: Double(returns), burst: returns)
         probeTimeout = Instant.Span(configuration.routing.probeTimeout)
@@ -203,7 +204,7 @@ extension WebhookSettings {
         timeout = Instant.Span(webhooks.timeout)
         attempts = webhooks.attempts
         backoff = Backoff(
-            initial: Instant.Span(webhooks.retryDelay), limit: Instant.Span(webhooks.maxRetryDelay), jitter: 0.5)
+            initial: Instant.Span(webhooks.retryDelay), limit: Instant.Span(webhooks.maxRetryDelay))
         retryRatio = webhooks.retryRatio
         concurrency = webhooks.concurrency
         queue = webhooks.queue

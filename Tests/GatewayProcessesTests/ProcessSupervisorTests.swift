@@ -72,7 +72,7 @@ import Testing
         let limits = ProcessSupervisor.Limits(
             startTimeout: .milliseconds(Int64(100 + random.below(900))), closeGrace: .milliseconds(200),
             terminateGrace: .milliseconds(300), idleTimeout: random.oneIn(3) ? nil : .milliseconds(500),
-            backoff: Backoff(initial: .milliseconds(100), limit: .seconds(2)), stableAfter: .seconds(1),
+            backoff: Backoff(initial: .milliseconds(100), limit: .seconds(2), jitter: 0.5), stableAfter: .seconds(1),
             keepsRunning: random.oneIn(2))
         var supervisor = ProcessSupervisor(limits: limits)
         var now = Instant.zero

@@ -96,6 +96,16 @@ extension ReportMover {
 
     private static let control = [
         ReportMover(
+            name: "coordination switched off", fields: ["s2.enabled"], different: { $0.coordination.isOn = false }),
+        ReportMover(
+            name: "clients that are let in and sent away",
+            fields: prefixed("s2.returns.", "given spread_ms rate_per_second"),
+            moved: { node, beat in
+                guard beat == 1 else { return }
+                node.node.opened += 100
+                node.node.returns = (40, .seconds(4))
+            }),
+        ReportMover(
             name: "clients that change their transport to and fro",
             fields: prefixed("s2.", "switches.to_better switches.to_worse oscillation_per_hour.transports"), beats: 6,
             moved: { node, beat in

@@ -43,6 +43,15 @@ extension SettingTable {
             "Whether reports are compared with facts, and put right"),
         Setting("viability.audit.interval", \.viability.audit.interval, span, "How often"),
         Setting(
+            "viability.coordination.enabled", \.viability.coordination.enabled, .flag,
+            "Whether clients, timers and transports are kept from moving in step"),
+        Setting(
+            "viability.coordination.minimum_rate", \.viability.coordination.minimumRate, .number(0.01...1_000_000),
+            "Refused clients a second that are told to come back at least"),
+        Setting(
+            "viability.coordination.maximum_wait", \.viability.coordination.maximumWait,
+            .duration(.seconds(1)...(.seconds(3_600))), "Longest wait that a refused client is told"),
+        Setting(
             "capacity_alerts.cpu_threshold", \.capacityAlerts.cpuThreshold, percent,
             "Percent of all processors from which on they are called short"),
         Setting(

@@ -10,6 +10,7 @@ extension GatewayConfiguration {
         public var algedonic = Algedonic()
         public var intelligence = Intelligence()
         public var audit = Audit()
+        public var coordination = Coordination()
 
         /// The defaults.
         public init() {}
@@ -55,6 +56,19 @@ extension GatewayConfiguration {
         public var enabled = true
         /// How often.
         public var interval: Duration = .seconds(10)
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// Keeping clients, timers and transports from moving in step.
+    public struct Coordination: Sendable, Equatable {
+        /// Whether the node does.
+        public var enabled = true
+        /// Clients a second that are told to come back, if the node has not let in more of late.
+        public var minimumRate = 50.0
+        /// The longest wait that a refused client is told.
+        public var maximumWait: Duration = .seconds(60)
 
         /// The defaults.
         public init() {}

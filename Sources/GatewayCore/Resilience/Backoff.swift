@@ -3,10 +3,11 @@
 public struct Backoff: Equatable, Sendable {
     public var initial: Instant.Span
     public var limit: Instant.Span
-    /// Which part of a wait is left to chance, from 0 to 1.
+    /// Which part of a wait is left to chance, from 0 to 1. All of it (full jitter) where many may wait for the same; less
+    /// where a wait must not be too short, as before a process that died is started again.
     public var jitter: Double
 
-    public init(initial: Instant.Span, limit: Instant.Span, jitter: Double = 0.5) {
+    public init(initial: Instant.Span, limit: Instant.Span, jitter: Double = 1) {
         precondition(initial.nanoseconds > 0 && initial <= limit && (0...1).contains(jitter), "A wait has a length")
         self.initial = initial
         self.limit = limit

@@ -20,8 +20,8 @@ public struct HandshakePacer: Sendable {
     private let maxDelay: Int64
     /// When the next one would have its turn at an even pace.
     private var nextTurn: Instant
-    /// When the last of those that were refused is to come back.
-    private var lastReturn: Instant
+    /// Those that are refused come back at the same pace, behind those that wait: each gets a place in time of its own.
+    private var returns: ReturnSchedule
 
     /// The longest span that is told to anyone.
     public static let maxRetry = Instant.Span.seconds(60)
@@ -36,7 +36,8 @@ public struct HandshakePacer: Sendable {
         tolerance = interval.multipliedReportingOverflow(by: Int64(burst - 1)).partialValue
         self.maxDelay = min(maxDelay.nanoseconds, Self.maxRetry.nanoseconds / 2)
         nextTurn = .zero
-        lastReturn = .zero
+        returns = ReturnSchedule(
+            rate: rate, earliest: Instant.Span(nanoseconds: self.maxDelay), longest: Self.maxRetry)
     }
 
     /// Somebody is here.
@@ -51,21 +52,8 @@ public struct HandshakePacer: Sendable {
         // Not all at the same time, and not so late that the places that become free meanwhile are missed.
         let half = maxDelay / 2
         let hold = half + Int64(chance % UInt64(max(1, half)))
-        let back = returnDelay(now: now, chance: chance)
+        let back = returns.next(now: now, chance: chance >> 16).nanoseconds
         return .refused(
             at: Instant(nanoseconds: now.nanoseconds + hold), retryAfter: Instant.Span(nanoseconds: back - hold))
-    }
-
-    /// Those that are refused come back at the same pace, behind those that wait: each gets a place in time of its own.
-    private mutating func returnDelay(now: Instant, chance: UInt64) -> Int64 {
-        let earliest = now.nanoseconds + maxDelay
-        let longest = Self.maxRetry.nanoseconds
-        let place = max(lastReturn.nanoseconds, earliest) + interval
-        guard place - now.nanoseconds <= longest else {
-            // Nothing is free within reach; an even spread over the second half is the best that is left.
-            return longest / 2 + Int64((chance >> 16) % UInt64(longest / 2))
-        }
-        lastReturn = Instant(nanoseconds: place)
-        return place - now.nanoseconds
     }
 }

@@ -8,6 +8,14 @@ public struct DampingLimits: Equatable, Sendable {
     public var flapHalfLife = Instant.Span.seconds(30)
 
     public init() {}
+
+    /// No damping: a client goes back as soon as it can.
+    public static let none: Self = {
+        var limits = Self()
+        limits.minimumDwell = Instant.Span(nanoseconds: 0)
+        limits.maximumDwell = Instant.Span(nanoseconds: 0)
+        return limits
+    }()
 }
 
 /// Keeps a client from changing back and forth between its transports when the better one comes and goes (route flap

@@ -38,7 +38,7 @@ final class ProcessSession: UpstreamSession {
                 // The session has the same bound, and a better word for it.
                 startTimeout: Instant.Span(nanoseconds: settings.startTimeout.nanoseconds + 1_000_000_000),
                 idleTimeout: nil,
-                backoff: Backoff(initial: .milliseconds(100), limit: .seconds(5))),
+                backoff: Backoff(initial: .milliseconds(100), limit: .seconds(5), jitter: 0.5)),
             lineBytes: settings.maxResultBytes, unsentBytes: settings.maxUnsentBytes)
         var logger = hub.logger
         logger[metadataKey: "server"] = "\(server.name)"

@@ -23,7 +23,7 @@ public struct ProcessSupervisor: Equatable, Sendable {
         public init(
             startTimeout: Instant.Span = .seconds(30), closeGrace: Instant.Span = .seconds(2),
             terminateGrace: Instant.Span = .seconds(2), idleTimeout: Instant.Span? = .seconds(300),
-            backoff: Backoff = Backoff(initial: .milliseconds(500), limit: .seconds(30)),
+            backoff: Backoff = Backoff(initial: .milliseconds(500), limit: .seconds(30), jitter: 0.5),
             stableAfter: Instant.Span = .seconds(60), keepsRunning: Bool = false
         ) {
             self.startTimeout = startTimeout

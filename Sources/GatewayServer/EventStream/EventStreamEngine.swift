@@ -112,14 +112,16 @@ final class EventStreamEngine: ConnectionEngine {
             }
             write(event: "debug", data: data, sequence: attachment.nextSequence - 1)
         }
-        nextHeartbeat = loop.now + gateway.settings.heartbeatInterval
+        nextHeartbeat = loop.now + staggered(gateway.settings.heartbeatInterval, least: 0.5)
         lastWrite = loop.now
     }
 
     override func visit() -> Instant {
         let now = loop.now
         let settings = gateway.settings
-        var next = min(nextHeartbeat, lastWrite + settings.keepaliveInterval)
+        // Streams that had the same message last are silent for as long.
+        let keepalive = staggered(settings.keepaliveInterval, least: 0.75)
+        var next = min(nextHeartbeat, lastWrite + keepalive)
         guard let handle else { return next }
         isStandby = tend()
         let delivered = handle.session.withLock(\.safelyDelivered)
@@ -135,11 +137,11 @@ final class EventStreamEngine: ConnectionEngine {
         if now >= nextHeartbeat {
             write(event: "heartbeat", data: Array("{}".utf8), sequence: (isStandby ? delivered : takenBefore) - 1)
             nextHeartbeat = now + settings.heartbeatInterval
-        } else if now - lastWrite >= settings.keepaliveInterval {
+        } else if now - lastWrite >= keepalive {
             append(EventStreamWriter.comment)
             lastWrite = now
         }
-        return min(next, nextHeartbeat, now + settings.keepaliveInterval)
+        return min(next, nextHeartbeat, now + keepalive)
     }
 
     override func goAway() {

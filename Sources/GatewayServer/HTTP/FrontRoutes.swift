@@ -205,7 +205,7 @@ extension Gateway {
     private func eventStream(
         _ request: FrontRequest, _ cors: HTTPHeaders, _ loop: LoopState
     ) throws(Problem) -> EventStreamEngine {
-        guard admitsClients else { throw .draining }
+        guard admitsClients else { throw admission.later(.draining) }
         let principal = try requirePrincipal(request)
         let client = try client(request.clientIDText, of: principal)
         var stream = EventStreamRequest(clientID: client)
@@ -238,7 +238,7 @@ extension Gateway {
                 throw .tooManyConnections(sessionLimits)
             }
         } else if directory.isFull {
-            throw .tooManySessions
+            throw admission.later(.tooManySessions)
         } else if storage != nil, directory.findOrBegin(client, now: loop.now) == nil {
             throw directory.refusal(client)
         }
@@ -278,7 +278,7 @@ extension Gateway {
     private func operationStream(
         _ request: FrontRequest, _ cors: HTTPHeaders, _ loop: LoopState
     ) throws(Problem) -> EventStreamEngine {
-        guard admitsClients else { throw .draining }
+        guard admitsClients else { throw admission.later(.draining) }
         let principal = try requirePrincipal(request)
         try require(.service, of: principal)
         var stream = EventStreamRequest(clientID: nil)
@@ -370,7 +370,7 @@ extension Gateway {
     private func upgrade(
         _ request: FrontRequest, subprotocols: [String], compression: Bool, context mayKeepContext: Bool = false
     ) throws(Problem) -> SocketEngine.Opening {
-        guard admitsClients else { throw .draining }
+        guard admitsClients else { throw admission.later(.draining) }
         let headers = request.head.headers
         guard request.head.version.major > 1 || request.head.version.minor >= 1,
             headers[canonicalForm: "upgrade"].contains(where: { $0.lowercased() == "websocket" }),

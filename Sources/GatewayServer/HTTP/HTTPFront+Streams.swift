@@ -23,7 +23,9 @@ extension HTTPFront {
         guard phase == .answering, let context else { return }
         loop.begin()
         if let problem { return respond(.problem(problem), closing: true) }
-        guard gateway.admitsClients else { return respond(.problem(.draining), closing: true) }
+        guard gateway.admitsClients else {
+            return respond(.problem(gateway.admission.later(.draining)), closing: true)
+        }
         begin(context)
     }
 
@@ -54,7 +56,9 @@ extension HTTPFront {
         context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds((time - loop.now).nanoseconds)) { [self] in
             guard phase == .answering, let context = self.context else { return }
             loop.begin()
-            guard gateway.admitsClients else { return respond(.problem(.draining), closing: true) }
+            guard gateway.admitsClients else {
+                return respond(.problem(gateway.admission.later(.draining)), closing: true)
+            }
             work(context)
         }
     }

@@ -9,6 +9,8 @@ final class Admission: Sendable {
     private let pacer: Mutex<HandshakePacer?>
     private let pace: Mutex<Pace>
     private let admissions = Atomic<Int>(0)
+    /// When those that are refused are to come back; `nil` if nobody coordinates them.
+    private let returns: Mutex<ReturnSchedule?>
     private let addresses = Mutex<[AddressKey: Int]>([:])
 
     /// How fast clients are let in.
@@ -62,6 +64,7 @@ final class Admission: Sendable {
         let pace = Pace(settings)
         self.pace = Mutex(pace)
         pacer = Mutex(pace.pacer)
+        returns = Mutex(settings.isViabilityOn ? settings.viability.coordination.returns : nil)
         counts = Dictionary(
             uniqueKeysWithValues: GatewaySettings.Service.allCases.map {
                 ($0, Counter(limit: settings.maxConnections[$0] ?? .max))
@@ -129,7 +132,7 @@ final class Admission: Sendable {
 
     private func count(in service: GatewaySettings.Service) -> Problem? {
         // Plain requests stay possible: publishers are told what they may send, operators see why.
-        if service != .http, let problem = memory?.refuseConnection() { return problem }
+        if service != .http, let problem = memory?.refuseConnection() { return later(problem) }
         guard counts[service]!.increment() > counts[service]!.limit else {
             if service != .http { admissions.add(1, ordering: .relaxed) }
             return nil
@@ -137,7 +140,31 @@ final class Admission: Sendable {
         counts[service]!.decrement()
         return Problem(
             503, "overloaded", "as many connections as transports.\(service.rawValue).max_connections allows",
-            retryAfter: Int.random(in: 1...10))
+            retryAfter: returnAfter(most: 10))
+    }
+
+    // MARK: - Those that are refused
+
+    /// The same refusal, with a place in time to come back at.
+    func later(_ problem: Problem) -> Problem {
+        Problem(
+            problem.status, problem.error, problem.reason, retryAfter: returnAfter(most: problem.retryAfter ?? 10))
+    }
+
+    /// The seconds that somebody is to wait who would come back with all others: until a place in time of its own, or, if
+    /// nobody coordinates them, a time by chance.
+    private func returnAfter(most: Int) -> Int {
+        let chance = UInt64.random(in: 0 ... .max)
+        return returns.withLock { $0?.next(now: Clock.now, chance: chance) }?.roundedUpSeconds
+            ?? Int.random(in: 1...max(1, most))
+    }
+
+    /// Those that are refused come back at another rate from now on.
+    func returns(at rate: Double) { returns.withLock { $0?.change(rate: rate) } }
+
+    /// How many were told when to come back, and for how long there will be returns.
+    var returnFigures: (given: Int, spread: Instant.Span) {
+        returns.withLock { ($0?.given ?? 0, $0?.spread(now: Clock.now) ?? Instant.Span(nanoseconds: 0)) }
     }
 
     /// How many connections of one kind there may be.

@@ -59,6 +59,8 @@ extension Gateway {
         defer { reporting.cancel() }
         noteDrain(.delay, calls: 0)
         if how.delay.nanoseconds > 0 { try? await Task.sleep(for: .nanoseconds(how.delay.nanoseconds)) }
+        // Whoever comes too late comes back at the pace of those who are told to go.
+        admission.returns(at: how.rate)
         advance(to: .draining)
         let end = Clock.now + how.timeout
         // Where a successor takes over the sockets, whoever comes from now on waits for it in the kernel's queue.

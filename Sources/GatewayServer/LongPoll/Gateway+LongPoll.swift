@@ -10,7 +10,7 @@ extension Gateway {
 
     /// Reads a request. A session costs nothing before its first request with a token: all there is to know is in there.
     func longPoll(_ request: FrontRequest, _ cors: HTTPHeaders, _ loop: LoopState) throws(Problem) -> FrontDecision {
-        guard admitsClients else { throw .draining }
+        guard admitsClients else { throw admission.later(.draining) }
         let isPoll = request.head.method == .GET
         let phoenix = try phoenixRequest(request)
         let text =
@@ -85,9 +85,8 @@ extension Gateway {
             guard waitingPolls.increment() <= settings.longPoll.maxPolls else {
                 waitingPolls.decrement()
                 let problem = Problem(
-                    503, "overloaded", "as many polls as transports.websocket.longpoll.max_polls allows",
-                    retryAfter: Int.random(in: 1...10))
-                return answer(LongPollAnswer.problem(problem, isPoll: true))
+                    503, "overloaded", "as many polls as transports.websocket.longpoll.max_polls allows")
+                return answer(LongPollAnswer.problem(admission.later(problem), isPoll: true))
             }
             answer = { [waitingPolls, answer] response in
                 waitingPolls.decrement()
@@ -145,7 +144,7 @@ extension Gateway {
     private func takeUp(_ call: LongPollCall, _ loop: LoopState) throws(Problem) -> LongPollCarrier? {
         let token = call.token
         guard !token.isEnded, token.isWhole else { return nil }
-        guard admitsClients else { throw .draining }
+        guard admitsClients else { throw admission.later(.draining) }
         if let problem = admission.enter(.webSocket, address: call.address) { throw problem }
         var request = call.request
         request.version = token.version

@@ -209,9 +209,13 @@ final class LoopState {
     /// Starts the timer of the wheel.
     func start() {
         let tick = TimeAmount.nanoseconds(Self.tick.nanoseconds)
-        nextTurn = Clock.now + Self.tick
+        // The event loops take turns.
+        let first = Stagger.first(Self.tick, number: index)
+        nextTurn = Clock.now + first
         let state = NIOLoopBound(self, eventLoop: eventLoop)
-        ticker = eventLoop.scheduleRepeatedTask(initialDelay: tick, delay: tick) { _ in state.value.turn() }
+        ticker = eventLoop.scheduleRepeatedTask(initialDelay: .nanoseconds(first.nanoseconds), delay: tick) { _ in
+            state.value.turn()
+        }
     }
 
     func stop() {

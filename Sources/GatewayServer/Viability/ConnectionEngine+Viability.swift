@@ -13,4 +13,12 @@ extension ConnectionEngine {
             viabilitySeen = update.version
         }
     }
+
+    /// The part of an interval that is this connection's own, so that those that came together, or had the same message
+    /// last, are not served in the same turn (S2).
+    /// - Parameter least: at least this share of the interval.
+    final func staggered(_ interval: Instant.Span, least: Double = 0) -> Instant.Span {
+        gateway.settings.viability.coordination.isOn
+            ? Stagger.first(interval, number: id.slot, least: least) : interval
+    }
 }

@@ -41,7 +41,9 @@ extension Gateway {
         let events = viability.withSystem { system in
             system.beat(units: units, loops: samples.map(\.loop), node: node, now: Clock.now)
         }
-        memory.require(atLeast: viability.withSystem { $0.floor })
+        let (floor, returnRate) = viability.withSystem { ($0.floor, $0.returnRate) }
+        memory.require(atLeast: floor)
+        if currentPhase == .serving { admission.returns(at: returnRate) }
         carry(out: events)
         viability.tellReports()
     }
@@ -106,6 +108,7 @@ extension Gateway {
         node.switches = (
             switches.better.load(ordering: .relaxed), switches.worse.load(ordering: .relaxed)
         )
+        node.returns = admission.returnFigures
         node.retry = settings.retry
         node.drainRate = drainSettings.withLock(\.rate)
         return node

@@ -78,6 +78,8 @@ public struct NodeSample: Sendable {
     public var isStorageFailing = false
     /// Clients that have changed to a better transport, and to a worse one, since the beginning.
     public var switches = (better: 0, worse: 0)
+    /// Clients that were refused and told when to come back, since the beginning, and for how long such returns go on.
+    public var returns = (given: 0, spread: Instant.Span(nanoseconds: 0))
     /// How long clients wait before they come back to a node that has died.
     public var retry = Instant.Span(nanoseconds: 0)
     /// How many clients a second are told to come back when the node takes leave.

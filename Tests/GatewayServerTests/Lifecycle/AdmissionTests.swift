@@ -94,6 +94,30 @@ struct AdmissionTests {
                 == .refused(at: now + .milliseconds(500), retryAfter: .milliseconds(1500)))
     }
 
+    @Test func `each client that is refused is told a time of its own to come back at`() throws {
+        var settings = GatewaySettings()
+        settings.maxConnections = [.webSocket: 0]
+        let admission = Admission(settings)
+        admission.returns(at: 0.5)
+        let waits = (0..<20).map { _ in admission.enter(.webSocket, address: nil)?.retryAfter ?? 0 }
+        #expect(zip(waits, waits.dropFirst()).allSatisfy { (1...2).contains($1 - $0) }, "\(waits)")
+        #expect(admission.returnFigures.given == 20 && admission.returnFigures.spread > .seconds(39))
+        let drained = admission.later(.draining)
+        #expect(drained.status == 503 && drained.error == "overloaded")
+        #expect((40...43).contains(drained.retryAfter ?? 0))
+    }
+
+    @Test func `without coordination chance says when refused clients come back`() throws {
+        var settings = GatewaySettings()
+        settings.maxConnections = [.webSocket: 0]
+        settings.viability.coordination.isOn = false
+        let admission = Admission(settings)
+        admission.returns(at: 0.5)
+        let waits = (0..<500).map { _ in admission.enter(.webSocket, address: nil)?.retryAfter ?? 0 }
+        #expect(Set(waits) == Set(1...10))
+        #expect(admission.returnFigures.given == 0)
+    }
+
     @Test func `loopback and unknown addresses are not bound to the limit of an address`() throws {
         let admission = Self.admission([:], perAddress: 1)
         let loopback = try SocketAddress(ipAddress: "127.0.0.1", port: 1)
