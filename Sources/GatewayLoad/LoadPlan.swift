@@ -33,7 +33,7 @@ public struct LoadPlan: Sendable {
 
     public var dialect: Dialect
     public var place: Place
-    /// Where messages are published, for dialects in which connections do not send; `nil`: they are published by others.
+    /// Where messages are published that all connections receive, instead of sending any; `nil`: nowhere.
     public var publishing: Place?
     /// Certificates that a server's may be signed by, instead of the system's.
     public var authorities: String?

@@ -13,7 +13,8 @@ struct MCPGateway: AsyncParsableCommand {
             """,
         version: Version.current,
         subcommands: [
-            Serve.self, ShowConfiguration.self, Call.self, Send.self, Listen.self, LoadTest.self, CheckHistory.self,
+            Serve.self, ShowConfiguration.self, Call.self, Send.self, Listen.self, LoadTest.self, Plan.self,
+            CheckHistory.self,
             Drain.self,
             Token.self,
         ] + AdminCommands.all,

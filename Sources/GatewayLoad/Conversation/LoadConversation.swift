@@ -50,7 +50,8 @@ struct LoadConversation {
     /// What is said first on an open WebSocket; `nil`: it can be used at once.
     mutating func greeting() -> String? {
         guard plan.dialect == .phoenix else { return nil }
-        return #"["1","1",\#(Self.quoted(plan.channel)),"phx_join",{}]"#
+        let topics = plan.publishing == nil ? "" : #""topics":[\#(Self.quoted(plan.topic))]"#
+        return #"["1","1",\#(Self.quoted(plan.channel)),"phx_join",{\#(topics)}]"#
     }
 
     /// The next message.
@@ -73,8 +74,11 @@ struct LoadConversation {
         guard plan.dialect == .phoenix else { return .answered }
         guard let frame = PhoenixAnswer(bytes) else { return .refused("not a message of Phoenix Channels") }
         if frame.event == "phx_error" || frame.event == "phx_close" { return .refused(frame.event) }
-        // Without a reply, it is a push: an echo, say.
-        guard frame.event == "phx_reply", frame.reference != "h" else { return .nothing }
+        // What is published, or something else that the server pushes: an echo, say.
+        guard frame.event == "phx_reply" else {
+            return plan.publishing == nil ? .nothing : Self.event(String(decoding: bytes, as: UTF8.self))
+        }
+        guard frame.reference != "h" else { return .nothing }
         guard joined else {
             joined = frame.isOK
             return frame.isOK ? .ready : .refused(frame.payload)

@@ -53,7 +53,7 @@ public struct LoadReport: Sendable {
         if figures.opened > 0 { add("opening", Self.percentiles(figures.opening)) }
         add("sent", "\(figures.sent) in \(Self.short(sendingSeconds)) s, wanted \(Self.short(plan.rate)) a second")
         if figures.publishing.count > 0 { add("published", Self.percentiles(figures.publishing)) }
-        let noun = plan.dialect == .sse ? "events" : "answers"
+        let noun = plan.publishing != nil || plan.dialect == .sse ? "events" : "answers"
         add("received", "\(figures.received) \(noun), \(Self.short(throughput)) a second")
         if figures.latency.count > 0 { add("latency", Self.percentiles(figures.latency)) }
         add("errors", "\(figures.problemCount) (\(Self.percent(errorRate)))")

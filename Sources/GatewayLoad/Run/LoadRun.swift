@@ -30,10 +30,13 @@ public struct LoadRun: Sendable {
 
     /// Runs to its end.
     /// - Parameters:
+    ///   - opened: called when the connections are there, before anything is sent.
+    ///   - finished: called when everything has been sent and received, while the connections are still there.
     ///   - isInterrupted: asked several times a second; whether to end early, with a report of what there is.
     ///   - progress: called about once a second.
     /// - Throws: `LoadFailure` if nothing can be begun.
     public func run(
+        opened: () async throws -> Void = {}, finished: () async throws -> Void = {},
         isInterrupted: @Sendable () -> Bool, progress: (LoadProgress) -> Void
     ) async throws -> LoadReport {
         let tls = try Self.tls(plan)
@@ -51,9 +54,14 @@ public struct LoadRun: Sendable {
                 }.get())
         }
         var course = Course(plan, loops)
-        await course.follow(isInterrupted: isInterrupted, progress: progress)
+        var problem: (any Error)?
+        do {
+            try await course.follow(opened: opened, isInterrupted: isInterrupted, progress: progress)
+            try await finished()
+        } catch { problem = error }
         let report = await course.end()
         try? await group.shutdownGracefully()
+        if let problem { throw problem }
         return report
     }
 
@@ -109,7 +117,9 @@ private struct Course {
         return all
     }
 
-    mutating func follow(isInterrupted: @Sendable () -> Bool, progress: (LoadProgress) -> Void) async {
+    mutating func follow(
+        opened: () async throws -> Void, isInterrupted: @Sendable () -> Bool, progress: (LoadProgress) -> Void
+    ) async throws {
         let began = startedAt
         each { $0.start(at: began) }
         var phase = LoadProgress.Phase.opening
@@ -138,9 +148,11 @@ private struct Course {
                 let settled = tried && state.open + state.figures.failedOpenings >= plan.connections
                 guard settled || seconds(now) > plan.ramp + plan.timeout else { break }
                 guard state.open > 0 else { return }
+                try await opened()
+                let begin = NIODeadline.now().uptimeNanoseconds
                 phase = .sending
-                sendingFrom = now
-                each { $0.send(from: now, until: now + sendingTime) }
+                sendingFrom = begin
+                each { $0.send(from: begin, until: begin + sendingTime) }
             case .sending:
                 guard let sendingFrom, now >= sendingFrom + sendingTime || state.open == 0 else { break }
                 endSending(now, open: state.open)
@@ -161,7 +173,7 @@ private struct Course {
 
     /// Events that were accepted and have not reached the streams that are open.
     private func missing(_ figures: LoadFigures) -> Int {
-        guard plan.dialect == .sse, plan.publishing != nil else { return 0 }
+        guard plan.publishing != nil else { return 0 }
         return max(0, figures.published * openWhileSending - figures.received)
     }
 

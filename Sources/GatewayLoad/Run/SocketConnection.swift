@@ -67,7 +67,8 @@ final class SocketConnection: LoadConnection {
         case .refused(let words): end(isReady ? .closed : .refused, words)
         case .answered: answered()
         case .failed(let words): failed(words)
-        case .event, .nothing: break
+        case .event(let due?): loop.arrived(due)
+        case .event(nil), .nothing: break
         }
     }
 

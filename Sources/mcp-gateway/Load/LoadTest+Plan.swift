@@ -24,7 +24,11 @@ extension LoadTest {
         plan.pushPayload = push
         plan.tool = tool
         plan.arguments = arguments
-        guard dialect == .sse, rate > 0, publishURL != "none" else { return plan }
+        guard dialect == .sse || publishURL != nil, rate > 0, publishURL != "none" else { return plan }
+        guard dialect == .sse || dialect == .phoenix else {
+            throw ValidationError(
+                "--publish-url is for sse and phoenix: only these receive what they have not asked for")
+        }
         if let publishURL {
             var place = try Self.place(publishURL)
             if place.path.isEmpty { place.path = "/" }

@@ -89,7 +89,9 @@ struct LoadTest: AsyncParsableCommand {
     var push: String?
 
     @Option(
-        help: "sse: where messages are published; by default this gateway's /mcp/messages. \"none\": others publish.")
+        help:
+            "Where messages are published that all connections receive; for sse by default this gateway's /mcp/messages. \"none\": others publish."
+    )
     var publishURL: String?
 
     @Option(help: "mcp: the tool that is called.")
