@@ -88,6 +88,7 @@ bench-slow-readers: build ## one in a hundred clients stops reading: what do the
 
 bench-viability: build ## the loops of the viable system, each on and off in turn; ARGS="--rounds 3" and others
 	@Scripts/packages bench
+	swift build -c release --product audit-faults
 	Benchmarks/viability/all $(ARGS)
 
 profile: build ## flame graph (SVG) of a loaded gateway; ARGS="--load fanout" and others

@@ -223,6 +223,13 @@ let package = Package(
         // A program that tests kill while it holds processes.
         .executableTarget(
             name: "holds-processes", dependencies: ["GatewayProcesses"], path: "Tests/Programs/holds-processes"),
+        // A program that puts faults into a gateway that it holds, for Benchmarks/viability/audit.
+        .executableTarget(
+            name: "audit-faults",
+            dependencies: [
+                "GatewayServer", "GatewayViability", "GatewayCore", .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Programs/audit-faults"),
         .testTarget(
             name: "GatewayProcessesTests",
             dependencies: ["TestSupport", "GatewayProcesses", "GatewayCore", "holds-processes"]),

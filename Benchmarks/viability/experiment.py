@@ -19,8 +19,8 @@ __all__ = ["Gateway", "Stream", "arguments", "bench", "pairs", "publish", "repor
 class Gateway(bench.Gateway):
     """A gateway of one event loop, with `settings` on the command line."""
 
-    def __init__(self, binary, settings):
-        super().__init__(binary, 1000)
+    def __init__(self, binary, settings, connections=1000):
+        super().__init__(binary, connections)
         self.settings = {"listen.event_loops": 1, "session.max_sessions": 200000, **settings}
 
     def spawn(self, command, environment=None):

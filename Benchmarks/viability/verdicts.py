@@ -34,9 +34,29 @@ def verdict(off, on, is_less_better):
     return True, f"{text}: benefit shown"
 
 
+class AtMost:
+    """A claim that the figure with the loop on is at most so many times the one with it off."""
+
+    def __init__(self, bound):
+        self.bound = bound
+
+    def verdict(self, off, on):
+        ratios = [b / a for a, b in zip(off, on) if a and b is not None]
+        if not ratios:
+            return None, "no figures: the claim is not tested"
+        text = f"on / off {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}) in {len(ratios)} pairs, bound {self.bound:g}"
+        if len(ratios) < LEAST_PAIRS:
+            return False, f"{text}: too few pairs to show that it holds"
+        if min(ratios) > self.bound:
+            return False, f"{text}: exceeded"
+        if max(ratios) > self.bound:
+            return False, f"{text}: the spread covers it, nothing is shown"
+        return True, f"{text}: holds"
+
+
 def report(options, results, claims):
     """Prints each figure with the loop off and on. A claim is (figure, text, whether less is better), the latter `None` for
-    what is only shown beside it. Returns the script's exit status: 1 if something claimed has no figures."""
+    what is only shown beside it, or an `AtMost`. Returns the script's exit status: 1 if something claimed has no figures."""
     rows, missing, unshown = [], [], []
     print(f"{'':40} {'off':>28} {'on':>28}")
     for figure, text, is_less_better in claims:
@@ -44,7 +64,8 @@ def report(options, results, claims):
         row = {"figure": figure, "text": text, "off": spread(off), "on": spread(on)}
         print(f"{text:40} {row['off']:>28} {row['on']:>28}")
         if is_less_better is not None:
-            holds, row["verdict"] = verdict(off, on, is_less_better)
+            judge = is_less_better.verdict if isinstance(is_less_better, AtMost) else None
+            holds, row["verdict"] = judge(off, on) if judge else verdict(off, on, is_less_better)
             print(f"{'':40} {row['verdict']:>57}")
             if holds is None:
                 missing.append(text)

@@ -12,7 +12,7 @@ public final class Gateway: Sendable {
     public let settings: GatewaySettings
     /// When the process began to be a gateway.
     let startedAt: Instant
-    let directory: SessionDirectory
+    package let directory: SessionDirectory
     let topics: TopicRegistry
     /// Who is on the topics whose members see each other.
     let presence: PresenceRegistry
@@ -20,7 +20,7 @@ public final class Gateway: Sendable {
     let ledger: IdempotencyLedger
     /// Where durable messages are kept beyond the process; `nil` if they end with it.
     let storage: MessageStorage?
-    let admission: Admission
+    package let admission: Admission
     /// Who is let in by address and name.
     let accessGuard: AccessGuard
     let threats = ThreatCounters()

@@ -72,6 +72,17 @@ def test_a_spread_that_covers_zero_shows_no_benefit(report, off, on):
     assert report(off, on, check=True)[0] == 1
 
 
+@pytest.mark.parametrize("on, said, status", [
+    ([1.01, 1.0, 0.99], "holds", 0), ([1.01, 1.03, 1.0], "nothing is shown", 1), ([1.03, 1.04, 1.05], "exceeded", 1),
+    ([1.0], "too few", 1)])
+def test_a_bound_holds_for_all_pairs(report, on, said, status):
+    from verdicts import AtMost
+
+    answer = report([1.0] * len(on), on, AtMost(1.02), check=True)
+    assert said in answer[1] and answer[0] == status
+    assert report([None], [None], AtMost(1.02))[0] == 1
+
+
 def test_a_benefit_has_one_sign_in_all_pairs(report):
     status, out, _ = report([5, 6, 7], [1, 2, 5], check=True)
     assert status == 0 and "better by 4 (2 to 4) in 3 pairs: benefit shown" in out

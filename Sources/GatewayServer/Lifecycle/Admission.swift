@@ -3,7 +3,7 @@ import NIOCore
 import Synchronization
 
 /// Who may connect: the bounds on connections, for each service and each address.
-final class Admission: Sendable {
+package final class Admission: Sendable {
     private let perAddress: Atomic<Int>
     private let counts: [GatewaySettings.Service: Counter]
     private let pacer: Mutex<HandshakePacer?>
@@ -177,7 +177,9 @@ final class Admission: Sendable {
     var admitted: Int { admissions.load(ordering: .relaxed) }
 
     /// An audit has found that a count was wrong.
-    func correct(_ service: GatewaySettings.Service, by difference: Int) { counts[service]!.correct(by: difference) }
+    package func correct(_ service: GatewaySettings.Service, by difference: Int) {
+        counts[service]!.correct(by: difference)
+    }
 
     /// Somebody wants to begin what costs a handshake.
     /// - Parameter chance: any number.

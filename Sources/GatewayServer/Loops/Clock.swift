@@ -9,8 +9,8 @@ import GatewayCore
 #endif
 
 /// The two clocks of the process. Pure code never reads them: it is told the time.
-enum Clock {
-    static var now: Instant {
+package enum Clock {
+    package static var now: Instant {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Instant(nanoseconds: Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec))

@@ -3,7 +3,7 @@ import GatewayStore
 import Synchronization
 
 /// All sessions of this node, by client id; sharded, so that threads rarely meet at a lock.
-final class SessionDirectory: Sendable {
+package final class SessionDirectory: Sendable {
     private static let shardCount = 64
     private let shards: [Shard]
     private let count = Atomic<Int>(0)
@@ -37,7 +37,7 @@ final class SessionDirectory: Sendable {
     /// The client's session, begun if there is none.
     /// - Returns: `nil` if there are as many sessions as there may be, or if what is stored for the client has not been
     ///   read (`Gateway.restore`); `refusal` says which.
-    func findOrBegin(_ id: ClientID, now: Instant) -> SessionHandle? {
+    package func findOrBegin(_ id: ClientID, now: Instant) -> SessionHandle? {
         shard(id).sessions.withLock { sessions in
             if let handle = sessions[id] { return handle }
             guard count.add(1, ordering: .relaxed).newValue <= limit else {

@@ -6,7 +6,7 @@ import Synchronization
 /// and never across another lock of a session.
 public final class SessionHandle: Sendable {
     public let clientID: ClientID
-    let session: Mutex<Session>
+    package let session: Mutex<Session>
     /// What the session is called in the store; 0 without one.
     let life: Int64
     /// Where the messages that an earlier process has left are stored: those with which the log begins.
