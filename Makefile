@@ -29,6 +29,7 @@ clients: ## real clients against the debug binary
 	@mkdir -p .build
 	swift build --product mcp-gateway
 	swift build --product embedded-gateway
+	swift build --product audit-faults
 	set -o pipefail; Tests/Clients/run $(PYTEST) 2>&1 | tee .build/clients.log
 
 lint: ## format, import rules
@@ -88,7 +89,7 @@ bench-slow-readers: build ## one in a hundred clients stops reading: what do the
 
 bench-viability: build ## the loops of the viable system, each on and off in turn; ARGS="--rounds 3" and others
 	@Scripts/packages bench
-	swift build -c release --product audit-faults
+	swift build -c release --static-swift-stdlib --product audit-faults
 	Benchmarks/viability/all $(ARGS)
 
 profile: build ## flame graph (SVG) of a loaded gateway; ARGS="--load fanout" and others

@@ -15,6 +15,7 @@ EXPERIMENTS = sorted(
 )
 
 
+# The program that `audit` runs is made by `swift build --product audit-faults`, as `make clients` does.
 def run(name, *arguments):
     return subprocess.run(
         [sys.executable, PLACE / name, "--gateway", gateways.BINARY, *arguments],
