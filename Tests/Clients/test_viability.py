@@ -1,6 +1,10 @@
 """The node watches itself, and tells those who ask for it."""
 
+import concurrent.futures
+import time
+
 import phoenix
+import pytest
 import sse
 from wait import until
 
@@ -67,3 +71,24 @@ def test_metrics_tell_of_the_system(gateway):
     for family in ("mode", "algedonic_signals_total", "audits_total", "audit_differences_total"):
         assert f"\nmcp_gateway_{family}" in text
     assert 'mcp_gateway_audit_differences_total{kind="unit_connections"} 0' in text
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_heartbeats_of_streams_that_came_together_are_spread(start_gateway, new_client, is_on):
+    own = start_gateway({
+        "listen": {"event_loops": 1}, "transports": {"http_sse": {"heartbeat_interval": "4s"}},
+        "viability": {"coordination": {"enabled": is_on}}})
+
+    def first_heartbeat(client):
+        stream, _ = sse.open_connected(own.sse, client)
+        began = time.monotonic()
+        stream.expect("heartbeat")
+        waited = time.monotonic() - began
+        stream.close()
+        return waited
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        waits = sorted(pool.map(first_heartbeat, [new_client() for _ in range(8)]))
+    # Timeouts are exact to a quarter of a second.
+    assert waits[0] >= (1.5 if is_on else 3.5)
+    assert waits[0] <= 3.2 or not is_on
