@@ -84,6 +84,8 @@ public struct MCPSettings: Sendable {
     public var keepaliveInterval = Instant.Span.seconds(15)
     /// The largest message of a server.
     public var maxResultBytes = 64 << 20
+    /// Tools of each server whose latency is told apart.
+    public var maxToolMetrics = 100
     /// Connections of one event loop to one address.
     public var pool = LeasePool.Limits(strategy: .lifo, idleTimeout: .seconds(30))
     /// How long a connection may take to come about.

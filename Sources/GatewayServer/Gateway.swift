@@ -28,6 +28,7 @@ public final class Gateway: Sendable {
     let audit: AuditLog
     /// What is given up while memory is short.
     let memory: MemoryWatch
+    let queues = QueueFigures()
     /// The bounds of sessions while slow readers make way.
     private let reducedSession: SessionLimits
     let compressionContexts: CompressionContextBudget

@@ -55,6 +55,7 @@ extension MCPSettings {
         streamAfter = Instant.Span(mcp.streamAfter)
         keepaliveInterval = Instant.Span(mcp.keepaliveInterval)
         maxResultBytes = mcp.maxResultBytes
+        maxToolMetrics = mcp.toolMetrics
         connectTimeout = Instant.Span(mcp.connectTimeout)
         replicas = ReplicaSet.Limits(
             breaker: CircuitBreaker.Limits(

@@ -480,6 +480,9 @@ extension SettingTable {
         Setting(
             "mcp.max_result_bytes", \.mcp.maxResultBytes, .size(1_024...(1 << 32)), "Largest message of a server"),
         Setting(
+            "mcp.tool_metrics", \.mcp.toolMetrics, .integer(0...10_000),
+            "Tools of each server whose latency the metrics tell apart"),
+        Setting(
             "mcp.ca_certificates", \.mcp.certificateAuthorities, .optional(.path),
             "PEM file of certificate authorities that are trusted for https servers beside the system's"),
         Setting(

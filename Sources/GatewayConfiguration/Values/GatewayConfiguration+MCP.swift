@@ -42,6 +42,8 @@ extension GatewayConfiguration {
         public var keepaliveInterval: Duration = .seconds(15)
         /// The largest message of a server.
         public var maxResultBytes = 64 << 20
+        /// Tools of each server whose latency the metrics tell apart.
+        public var toolMetrics = 100
         /// A PEM file of certificate authorities that are trusted beside the system's.
         public var certificateAuthorities: String?
         /// How long a connection to a server may take to come about.

@@ -340,6 +340,13 @@ public struct Session: Sendable {
         releaseHeld(wakes: &wakes)
     }
 
+    /// The last message that the client has acknowledged, and when it was accepted; `nil` if it is not kept any more.
+    public var lastAcknowledged: (sequence: Int, acceptedAt: Instant)? {
+        let sequence = acknowledged - 1
+        guard sequence >= log.oldest, sequence < log.next else { return nil }
+        return (sequence, log[sequence].acceptedAt)
+    }
+
     /// The client has received the message with this id, and all before it. An unknown id is ignored.
     public mutating func acknowledge(id: String, on connection: ConnectionID?, wakes: inout WakeSet) {
         var sequence = log.next - 1

@@ -17,6 +17,7 @@ struct UpstreamReport: Sendable {
     var calls: Int
     var failures: Int
     var latencies: LatencyHistogram
+    var toolLatencies: [String: LatencyHistogram]
 }
 
 extension UpstreamServer {
@@ -24,7 +25,8 @@ extension UpstreamServer {
         UpstreamReport(
             name: name, problem: problem, tools: lists[.tools]?.names.count,
             replicas: replicas?.report(now: hub.now) ?? [], ring: replicas?.distribution(),
-            pools: origins.map(\.health), calls: calls.ended, failures: calls.failed, latencies: calls.latencies)
+            pools: origins.map(\.health), calls: calls.ended, failures: calls.failed, latencies: calls.latencies,
+            toolLatencies: toolLatencies)
     }
 }
 
@@ -61,13 +63,18 @@ extension MCPDirectory {
             let all = loops.compactMap { place < $0.count && $0[place].name == server.name ? $0[place] : nil }
             let problem = all.compactMap(\.problem).first
             var latencies = LatencyHistogram()
-            for one in all { latencies.add(one.latencies) }
+            var tools: [String: LatencyHistogram] = [:]
+            for one in all {
+                latencies.add(one.latencies)
+                for (tool, span) in one.toolLatencies { tools[tool, default: LatencyHistogram()].add(span) }
+            }
             guard !server.replicas.isEmpty else {
                 var figure = UpstreamFigures(.mcp, server: server.name)
                 figure.problem = problem
                 figure.calls = all.reduce(0) { $0 + $1.calls }
                 figure.failures = all.reduce(0) { $0 + $1.failures }
                 figure.latencies = latencies
+                figure.toolLatencies = tools
                 figures.append(figure)
                 continue
             }
@@ -85,6 +92,7 @@ extension MCPDirectory {
                     keys: replica.placed)
                 // Of the server as a whole: sessions move between its replicas.
                 figure.latencies = latencies
+                figure.toolLatencies = tools
                 figures.append(figure)
             }
         }

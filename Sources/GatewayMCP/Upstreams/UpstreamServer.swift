@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayServer
 import ModelContextProtocol
 import NIOCore
 import WireJSON
@@ -25,6 +26,8 @@ final class UpstreamServer {
     let replicas: Replicas?
     private var healthCheck: HealthCheck?
     /// Calls of clients that have ended here, those among them without an answer, and how long they took.
+    /// How long answers took, by tool.
+    private(set) var toolLatencies: [String: LatencyHistogram] = [:]
     private(set) var calls = (ended: 0, failed: 0, latencies: LatencyHistogram())
     /// Whether the configuration has it no more.
     private(set) var isRemoved = false
@@ -148,10 +151,19 @@ final class UpstreamServer {
         calls.ended += 1
         if isFailure { calls.failed += 1 }
         calls.latencies.add(span)
+        if call.method == .callTool, let tool = call.name, !isFailure { noteTool(tool, span) }
         hub.directory.lastCalls.note(
             LastCalls.Entry(
                 at: hub.wallMilliseconds, server: name, method: call.method?.rawValue ?? "", name: call.name,
                 milliseconds: Double(span.nanoseconds) / 1e6, isError: isError))
+    }
+
+    private func noteTool(_ tool: String, _ span: Instant.Span) {
+        let limit = hub.settings.maxToolMetrics
+        guard limit > 0 else { return }
+        // Names come from servers, and so does their number.
+        let name = toolLatencies[tool] != nil || toolLatencies.count < limit ? tool : UpstreamFigures.otherTools
+        toolLatencies[name, default: LatencyHistogram()].add(span)
     }
 
     func tend(now: Instant) {

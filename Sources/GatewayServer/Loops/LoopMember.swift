@@ -99,6 +99,8 @@ final class LoopState {
     @exclusivity(unchecked) var longPolls: [LongPollToken.Session: LongPollCarrier] = [:]
     /// How late the last turn of the wheel was.
     private(set) var lag = Instant.Span(nanoseconds: 0)
+    /// How late all its turns were.
+    private(set) var delays = LatencyHistogram()
     private var nextTurn = Instant.zero
     /// Who is to be told that the gateway goes, and at which pace.
     var gathered: [Farewell] = []
@@ -263,7 +265,11 @@ final class LoopState {
 
     private func turn() {
         begin()
-        lag = max(Instant.Span(nanoseconds: 0), context.now - nextTurn)
+        // The first one is not expected at any time.
+        if nextTurn > .zero {
+            lag = max(Instant.Span(nanoseconds: 0), context.now - nextTurn)
+            delays.add(lag)
+        }
         nextTurn = context.now + Self.tick
         compression.forget()
         due.removeAll(keepingCapacity: true)

@@ -22,6 +22,11 @@ public struct UpstreamFigures: Sendable {
     public var failures = 0
     /// How long its answers took.
     public var latencies = LatencyHistogram()
+    /// The same by tool, for as many tools as are told apart.
+    public var toolLatencies: [String: LatencyHistogram] = [:]
+
+    /// What all other tools go by.
+    public static let otherTools = "other"
 
     public init(_ kind: Kind, server: String, address: String? = nil) {
         self.kind = kind

@@ -44,6 +44,13 @@ extension Gateway {
             text.add(
                 one.latencies, ["kind": one.kind.rawValue, "server": one.server], buckets: Self.upstreamBuckets)
         }
+        text.begin("mcp_gateway_tool_seconds", .histogram, "How long the answers of a tool took.")
+        known = []
+        for one in upstreams where known.insert(one.kind.rawValue + one.server).inserted {
+            for (tool, latencies) in one.toolLatencies.sorted(by: { $0.key < $1.key }) {
+                text.add(latencies, ["server": one.server, "tool": tool], buckets: Self.upstreamBuckets)
+            }
+        }
         text.begin(
             "mcp_gateway_circuit_breaker_state", .gauge, "1 for the state that a circuit breaker is in, 0 for others.")
         for one in upstreams {

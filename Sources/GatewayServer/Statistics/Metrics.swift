@@ -5,15 +5,26 @@ import GatewayCore
 extension Gateway {
     /// - Returns: the text format, version 0.0.4.
     public func metrics() async -> [UInt8] {
-        let loops = await collect { ($0.counters, $0.lag, $0.closes) }
+        let loops = await collect { ($0.counters, $0.lag, $0.closes, $0.delays) }
+        let queued = await queues.bytes(of: self)
         let upstreams = await upstreamFigures()
         var sums = [TrafficCounters](repeating: TrafficCounters(), count: Transport.allCases.count)
-        for (counters, _, _) in loops { for index in sums.indices { sums[index].add(counters[index]) } }
+        for (counters, _, _, _) in loops { for index in sums.indices { sums[index].add(counters[index]) } }
         var text = MetricsText()
         writeTraffic(sums, to: &text)
+        writeAcknowledgements(sums, to: &text)
         writeEnds(loops.map(\.2), sums, to: &text)
         write(upstreams, to: &text)
+        text.begin("mcp_gateway_queued_bytes", .gauge, "Bytes that wait for connections that read slowly.")
+        for transport in Transport.allCases {
+            text.add(queued[Int(transport.rawValue)], ["transport": transport.name])
+        }
         writeState(loops.map(\.1), to: &text)
+        text.begin(
+            "mcp_gateway_event_loop_delay_seconds", .histogram, "How late the turns of each event loop were.")
+        for (index, loop) in loops.enumerated() {
+            text.add(loop.3, ["loop": "\(index)"], buckets: Self.latencyBuckets)
+        }
         accessGuard.write(to: &text)
         threats.write(to: &text)
         if let report = storage?.report { write(report, to: &text) }
@@ -57,6 +68,18 @@ extension Gateway {
         for transport in Transport.allCases {
             text.add(
                 sums[Int(transport.rawValue)].latencies, ["transport": transport.name], buckets: Self.latencyBuckets)
+        }
+    }
+
+    /// From accepting messages to their acknowledgements.
+    private func writeAcknowledgements(_ sums: [TrafficCounters], to text: inout MetricsText) {
+        text.begin(
+            "mcp_gateway_acknowledgement_seconds", .histogram,
+            "From accepting a message to its client's acknowledgement; waiting for an absent client does not count.")
+        for transport in Transport.allCases where transport == .webSocket {
+            text.add(
+                sums[Int(transport.rawValue)].acknowledgements, ["transport": transport.name],
+                buckets: Self.latencyBuckets)
         }
     }
 

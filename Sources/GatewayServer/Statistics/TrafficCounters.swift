@@ -25,6 +25,8 @@ struct TrafficCounters: Sendable {
     var notRecovered = InlineArray<4, Int>(repeating: 0)
     /// From accepting each message to handing it to the kernel.
     var latencies = LatencyHistogram()
+    /// From accepting messages to their clients' acknowledgements.
+    var acknowledgements = LatencyHistogram()
     private var window = [Bucket](repeating: Bucket(), count: Self.seconds)
 
     /// The last minute, second by second.
@@ -61,6 +63,7 @@ struct TrafficCounters: Sendable {
         recovered += other.recovered
         for index in notRecovered.indices { notRecovered[index] += other.notRecovered[index] }
         latencies.add(other.latencies)
+        acknowledgements.add(other.acknowledgements)
     }
 
     /// A connection has found its place.

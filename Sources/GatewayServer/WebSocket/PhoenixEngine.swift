@@ -310,8 +310,13 @@ class PhoenixEngine: SocketEngine {
         }
         if gateway.observers.isUsed { traceAcknowledgement(sequence, messageID) }
         handle.session.withLock { session in
+            let before = session.lastAcknowledged?.sequence
             if let sequence { session.acknowledge(through: sequence, on: id, wakes: &loop.context.wakes) }
             if let messageID { session.acknowledge(id: messageID, on: id, wakes: &loop.context.wakes) }
+            // What has waited for an absent client is none of the network's doing.
+            if let last = session.lastAcknowledged, last.sequence != before, last.acceptedAt >= attachedAt {
+                loop.counters[Int(transport.rawValue)].acknowledgements.add(loop.now - last.acceptedAt)
+            }
             releaseDone(handle, &session)
         }
         if incoming.frame.ref != nil { reply(incoming, isError: false, Self.emptyObject) }
