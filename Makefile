@@ -92,6 +92,10 @@ bench-viability: build ## the loops of the viable system, each on and off in tur
 	swift build -c release --static-swift-stdlib --product audit-faults
 	Benchmarks/viability/all $(ARGS)
 
+memory: build ## what an idle connection and its session consist of, byte by byte
+	@Scripts/packages bench
+	Benchmarks/memory-breakdown $(ARGS)
+
 profile: build ## flame graph (SVG) of a loaded gateway; ARGS="--load fanout" and others
 	@Scripts/packages bench
 	@command -v perf >/dev/null || Scripts/packages profile

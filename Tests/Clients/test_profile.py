@@ -91,3 +91,12 @@ def test_where_perf_is_forbidden_it_says_what_to_change(tmp_path):
     assert "kernel.perf_event_paranoid" in answer.stderr and "is limited" in answer.stderr
     assert "Traceback" not in answer.stderr
     assert not (tmp_path / "profile.svg").exists()
+
+
+def test_the_memory_of_a_connection_is_broken_down():
+    done = subprocess.run(
+        [sys.executable, gateways.REPOSITORY / "Benchmarks/memory-breakdown", "--gateway", gateways.BINARY, "--connections", "100"],
+        env=gateways.clean_environment(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    for words in ("ws: ", "sse: ", "the connection: Phoenix Channels", "the connection: event stream", "the session", "the socket's channel"):
+        assert words in done.stdout, done.stdout
