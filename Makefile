@@ -3,7 +3,7 @@
 SWIFT_RELEASE = swift build -c release --static-swift-stdlib --product mcp-gateway
 GATEWAY = .build/release/mcp-gateway
 
-.PHONY: run build test unit clients lint soak fuzz bench bench-compression bench-reconnect bench-slow-readers bench-viability bench-micro bench-webhook connections bench-operations profile durable clean packages help
+.PHONY: run build test unit clients lint soak fuzz bench bench-compression bench-reconnect bench-slow-readers bench-viability bench-micro bench-webhook connections bench-operations memory profile durable clean packages help
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 20
