@@ -51,7 +51,7 @@ def test_a_question_in_the_middle_of_a_call(front):
     assert first["resultType"] == "input_required"
     [(key, request)] = first["inputRequests"].items()
     assert request["method"] == "elicitation/create" and request["params"]["message"] == "Who?"
-    said = {"action": "accept", "content": {"answer": "123456789012345678901234567890"}}
+    said = {"action": "accept", "content": {"response": "123456789012345678901234567890"}}
     answer = call(front, "test_elicitation", {"message": "Who?"}, again(first, {key: said}), id="another")
     assert answer.json["id"] == "another" and answer.json["result"]["resultType"] == "complete"
     assert json.loads(text(answer.json).removeprefix("User response: ")) == said

@@ -82,9 +82,19 @@ def test_tools_are_listed(server):
 def test_schemas_stay_what_they_are(server):
     tools = {tool["name"]: tool for tool in result(server.ask("tools/list"))["tools"]}
     schema = tools["json_schema_2020_12_tool"]["inputSchema"]
-    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert schema["$defs"]["address"]["type"] == "object"
-    assert schema["properties"]["address"] == {"$ref": "#/$defs/address"} and schema["additionalProperties"] is False
+    assert schema == {
+        "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object",
+        "$defs": {"address": {"$anchor": "addressDef", "type": "object", "properties": {
+            "street": {"type": "string"}, "city": {"type": "string"}}}},
+        "properties": {
+            "name": {"type": "string"}, "address": {"$ref": "#/$defs/address"},
+            "contactMethod": {"type": "string", "enum": ["phone", "email"]},
+            "phone": {"type": "string"}, "email": {"type": "string"}},
+        "allOf": [{"anyOf": [{"required": ["phone"]}, {"required": ["email"]}]}],
+        "if": {"properties": {"contactMethod": {"const": "phone"}}, "required": ["contactMethod"]},
+        "then": {"required": ["phone"]}, "else": {"required": ["email"]},
+        "additionalProperties": False,
+    }
 
 
 @pytest.mark.parametrize("tool,kinds", [
@@ -231,12 +241,12 @@ def test_sampling(front):
 
 
 @pytest.mark.parametrize("reply,said", [
-    ({"action": "accept", "content": {"answer": "x"}}, "accept"), ({"action": "decline"}, "decline"),
+    ({"action": "accept", "content": {"response": "x"}}, "accept"), ({"action": "decline"}, "decline"),
     ({"action": "cancel"}, "cancel"),
 ])
 def test_elicitation(front, reply, said):
     question, answer = asked(front, "test_elicitation", {"result": reply}, {"message": "Who?"})
-    assert question["params"]["message"] == "Who?" and question["params"]["requestedSchema"]["required"] == ["answer"]
+    assert question["params"]["message"] == "Who?" and question["params"]["requestedSchema"]["required"] == ["response"]
     assert json.loads(text(answer).removeprefix("User response: ")) == reply
 
 
@@ -247,9 +257,16 @@ def test_elicitation_with_defaults_and_choices(front):
         "name": "John Doe", "age": 30, "score": 95.5, "verified": True, "status": "active"}
     question, _ = asked(front, "test_elicitation_sep1330_enums", {"result": {"action": "accept", "content": {}}})
     properties = question["params"]["requestedSchema"]["properties"]
-    assert properties["titledSingle"]["oneOf"][0] == {"const": "a", "title": "A"}
-    assert properties["legacyEnum"]["enumNames"] == ["X", "Y"]
-    assert properties["titledMulti"]["items"]["anyOf"][0]["const"] == "p"
+    choices = [{"const": f"value{number}", "title": f"Choice {number}"} for number in (1, 2, 3)]
+    options = ["option1", "option2", "option3"]
+    assert properties == {
+        "untitledSingle": {"type": "string", "enum": options},
+        "titledSingle": {"type": "string", "oneOf": choices},
+        "legacyEnum": {"type": "string", "enum": ["opt1", "opt2", "opt3"], "enumNames": ["One", "Two", "Three"]},
+        "untitledMulti": {
+            "type": "array", "minItems": 1, "maxItems": 3, "items": {"type": "string", "enum": options}},
+        "titledMulti": {"type": "array", "minItems": 1, "maxItems": 3, "items": {"anyOf": choices}},
+    }
 
 
 def test_elicitation_by_address(front):

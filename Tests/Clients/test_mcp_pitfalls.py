@@ -42,6 +42,12 @@ PITFALLS = {
     "the client's real capabilities reach the server": ["test_capabilities_are_the_clients_own"],
     "a missing capability is 400": ["test_mcp_modern.test_a_question_is_an_answer"],
     "results of older servers get resultType, ttlMs and cacheScope": ["test_results_of_older_servers_are_completed"],
+    "a state that a client brings back is sealed, its owner's and of one call": [
+        "test_mcp_bridge.test_a_state_is_its_owners_and_of_one_call"],
+    "a server may say what it speaks and speak only what is older": [
+        "test_mcp_upstreams.test_who_says_what_it_speaks_may_speak_only_what_is_older"],
+    "trouble is no evidence of what a server speaks": [
+        "test_mcp_upstreams.test_trouble_does_not_say_what_a_server_speaks"],
     "batches are of one revision": ["test_mcp_http.test_batches_are_of_one_revision"],
     "priming events are of one revision": [
         "test_mcp_http.test_older_clients_get_no_priming_event", "test_mcp_http.test_progress_makes_the_answer_a_stream"],

@@ -273,6 +273,25 @@ def test_eras_are_mirrored_where_a_server_has_both(start_gateway, upstream):
     assert last[1]["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] == {"sampling": {}}
 
 
+def test_who_says_what_it_speaks_may_speak_only_what_is_older(start_gateway, upstream):
+    """Some servers know the question and not the revision that it belongs to."""
+    back = upstream(modern=True)
+    back.versions = ["2025-11-25"]
+    client = Client(front(start_gateway, {"back": {"url": back.url}}).http)
+    assert said(client.call("write")) == "u"
+    assert back.methods().count("initialize") == 1
+
+
+@pytest.mark.parametrize("status", [401, 429, 503])
+def test_trouble_does_not_say_what_a_server_speaks(start_gateway, upstream, status):
+    back = upstream(modern=True, legacy=False)
+    back.status = status
+    client = Client(front(start_gateway, {"back": {"url": back.url}}).http)
+    assert "error" in client.call("write").json
+    back.status = None
+    until(lambda: "result" in client.call("write").json, "the server to be asked again")
+
+
 def test_calls_without_sessions_are_spread_over_replicas(start_gateway, upstream):
     backs = [upstream(name, modern=True, legacy=False) for name in "ab"]
     gateway = front(start_gateway, {"back": {"replicas": [one.url for one in backs]}})

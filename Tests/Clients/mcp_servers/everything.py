@@ -116,7 +116,8 @@ def sampling(arguments, message):
     return text("LLM response: " + answer["result"]["content"]["text"])
 
 
-SCHEMA = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
+SCHEMA = {"type": "object", "properties": {
+    "response": {"type": "string", "description": "What the user says"}}, "required": ["response"]}
 
 
 def elicit(schema):
@@ -250,16 +251,30 @@ PRIMITIVES = {
         "score": {"type": "number", "default": 95.5}, "verified": {"type": "boolean", "default": True},
         "status": {"type": "string", "enum": ["active", "inactive"], "default": "active"},
     }, "required": []}
+CHOICES = [{"const": f"value{number}", "title": f"Choice {number}"} for number in (1, 2, 3)]
 ENUMS = {
     "type": "object", "properties": {
-        "titledSingle": {"type": "string", "oneOf": [{"const": "a", "title": "A"}, {"const": "b", "title": "B"}]},
-        "legacyEnum": {"type": "string", "enum": ["x", "y"], "enumNames": ["X", "Y"]},
-        "titledMulti": {"type": "array", "items": {"anyOf": [{"const": "p", "title": "P"}]}},
-    }}
+        "untitledSingle": {"type": "string", "enum": ["option1", "option2", "option3"]},
+        "titledSingle": {"type": "string", "oneOf": CHOICES},
+        "legacyEnum": {"type": "string", "enum": ["opt1", "opt2", "opt3"], "enumNames": ["One", "Two", "Three"]},
+        "untitledMulti": {
+            "type": "array", "minItems": 1, "maxItems": 3,
+            "items": {"type": "string", "enum": ["option1", "option2", "option3"]}},
+        "titledMulti": {"type": "array", "minItems": 1, "maxItems": 3, "items": {"anyOf": CHOICES}},
+    }, "required": []}
+# Every keyword that the scenario for the dialect looks for: a gateway that knows schemas only by halves loses some.
 DIALECT = {
     "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object",
-    "$defs": {"address": {"type": "object", "properties": {"street": {"type": "string"}}}},
-    "properties": {"address": {"$ref": "#/$defs/address"}}, "additionalProperties": False,
+    "$defs": {"address": {"$anchor": "addressDef", "type": "object", "properties": {
+        "street": {"type": "string"}, "city": {"type": "string"}}}},
+    "properties": {
+        "name": {"type": "string"}, "address": {"$ref": "#/$defs/address"},
+        "contactMethod": {"type": "string", "enum": ["phone", "email"]},
+        "phone": {"type": "string"}, "email": {"type": "string"}},
+    "allOf": [{"anyOf": [{"required": ["phone"]}, {"required": ["email"]}]}],
+    "if": {"properties": {"contactMethod": {"const": "phone"}}, "required": ["contactMethod"]},
+    "then": {"required": ["phone"]}, "else": {"required": ["email"]},
+    "additionalProperties": False,
 }
 TOOLS = {
     "test_simple_text": simple_text, "test_image_content": image, "test_audio_content": audio,

@@ -25,6 +25,8 @@ class Upstream:
         self.wishes = {}
         """What streams without a session are to tell of."""
         self.subscriptions = []
+        self.versions = [MODERN]
+        """What it says that it speaks, when it is asked for that."""
         self.delay = 0
         self.break_off = set()
         """Names of tools whose next call ends with a closed connection instead of an answer."""
@@ -224,7 +226,7 @@ class Requests(http.server.BaseHTTPRequestHandler):
         if "name" in body["params"] and self.headers.get("Mcp-Name") != body["params"]["name"]:
             return self.answer(400, error(body, -32020, "Mcp-Name"))
         if method == "server/discover":
-            return self.answer(200, result(body, {"resultType": "complete", "supportedVersions": [MODERN], "capabilities": {}}))
+            return self.answer(200, result(body, {"resultType": "complete", "supportedVersions": up.versions, "capabilities": {}}))
         if method == "subscriptions/listen":
             acknowledged = {"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": {
                 "_meta": {"io.modelcontextprotocol/subscriptionId": body["id"]}, "notifications": body["params"]["notifications"],
