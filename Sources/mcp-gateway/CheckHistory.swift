@@ -33,11 +33,14 @@ struct CheckHistory: AsyncParsableCommand {
                 guard let text = FileManager.default.contents(atPath: file) else {
                     throw CommandFailure("cannot read \(file)", code: 1)
                 }
+                Self.progress("reading \(file): \(text.count >> 20) MiB", bytes: text.count)
                 do throws(HistoryError) {
                     histories.append(try HistoryReader.read([UInt8](text), file: file))
                 } catch { throw CommandFailure(error.description, code: 1) }
                 if files.count > 1 { Output.error("read \(file): \(histories[histories.count - 1].count) events") }
             }
+            let events = histories.reduce(0) { $0 + $1.count }
+            Self.progress("checking \(events) events", bytes: events * 100)
             let verdict: Verdict
             do throws(HistoryError) {
                 verdict = HistoryChecker.check(try HistoryReader.merge(histories))
@@ -46,6 +49,9 @@ struct CheckHistory: AsyncParsableCommand {
             if !verdict.holds { throw ExitCode(1) }
         }
     }
+
+    /// Says how far it is, where that takes long.
+    private static func progress(_ text: String, bytes: Int) { if bytes > 8 << 20 { Output.error(text) } }
 
     private static func describe(_ verdict: Verdict) -> String {
         var lines = verdict.violations.map { "\($0.place): \($0.rule.rawValue): client \($0.client): \($0.reason)" }

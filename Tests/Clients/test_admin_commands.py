@@ -26,7 +26,7 @@ def test_a_command_answers_in_text_and_as_json(own, name):
     assert isinstance(admin.answered(own, name), dict)
 
 
-ALL = COMMANDS + ["trace", "errors", "cleanup", "disconnect", "top", "completions", "serve", "config", "call", "send", "listen", "check-history", "drain", "token mint", "token inspect", "token revoke"]
+ALL = COMMANDS + ["trace", "errors", "cleanup", "disconnect", "top", "completions", "serve", "config", "call", "send", "listen", "load-test", "plan", "check-history", "drain", "token mint", "token inspect", "token revoke"]
 
 
 @pytest.mark.parametrize("name", ALL)

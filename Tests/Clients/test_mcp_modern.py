@@ -3,9 +3,11 @@
 import base64
 import http.client
 import json
+import threading
 
 import pytest
 from test_mcp_http import Answer, read_event
+from wait import until
 
 VERSION = "2026-07-28"
 
@@ -141,6 +143,38 @@ def test_listening(gateway):
     assert first["method"] == "notifications/subscriptions/acknowledged"
     assert first["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"] == "l"
     assert first["params"]["notifications"] == {"toolsListChanged": True}
+
+
+@pytest.mark.parametrize("modern", [False, True])
+def test_the_acknowledgement_waits_until_news_would_arrive(start_gateway, modern):
+    """What changes right behind it must not be missed."""
+    import mcp_upstream
+    upstream = mcp_upstream.Upstream(modern=modern, legacy=not modern)
+    upstream.opens_streams.clear()
+    gateway = start_gateway({"mcp": {"demo": False}, "mcpServers": {"u": {"url": upstream.url}}})
+    acknowledged = threading.Event()
+
+    def listen():
+        connection, response = open_request(
+            gateway, "subscriptions/listen", {"notifications": {"toolsListChanged": True}}, id="l")
+        with connection:
+            said.append(read_event(response)[1]["method"])
+            acknowledged.set()
+            said.append(read_event(response)[1]["method"])
+
+    said = []
+    listener = threading.Thread(target=listen)
+    listener.start()
+    until(lambda: upstream.streams, "the gateway to ask for the stream")
+    # The gateway has had the time to say something: it has answered this meanwhile.
+    assert call(gateway, "read").status == 200
+    assert not acknowledged.is_set()
+    upstream.opens_streams.set()
+    assert acknowledged.wait(15)
+    upstream.say({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
+    listener.join(15)
+    assert said == ["notifications/subscriptions/acknowledged", "notifications/tools/list_changed"]
+    upstream.close()
 
 
 def test_many_event_loops(start_gateway):

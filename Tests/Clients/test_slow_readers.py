@@ -135,6 +135,10 @@ def test_dropped_messages_are_counted(narrow, client):
     before = narrow.api.get("/mcp/stats").json["http_sse"]["messages_dropped"]
     _, missing = account(stall(narrow, client, "drop_oldest"), 601)
     assert narrow.api.get("/mcp/stats").json["http_sse"]["messages_dropped"] == before + len(missing)
+    told = sum(
+        int(float(line.split()[-1])) for line in narrow.api.get("/metrics").body.decode().splitlines()
+        if line.startswith('mcp_gateway_messages_missing_total{transport="http_sse"') and "expired" not in line)
+    assert told == before + len(missing)
 
 
 def test_one_percent_of_stalled_readers_does_not_hold_up_the_others(narrow, new_client, topic):

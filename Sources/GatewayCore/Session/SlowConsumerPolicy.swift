@@ -14,7 +14,7 @@ public enum SlowConsumerPolicy: String, CaseIterable, Sendable {
 }
 
 /// Why messages are missing, as the event `gap` says it.
-public enum GapReason: String, Sendable {
+public enum GapReason: String, CaseIterable, Sendable {
     /// Their time to live was over.
     case expired
     /// The connection did not read fast enough, and its policy skipped them.

@@ -50,8 +50,27 @@ final class Listener {
     /// Asks for what is wanted, and says what of it will be told.
     func begin() {
         session.listeners += 1
-        // Who is not there cannot tell.
-        for server in view.servers { session.upstream(server).wake() }
+        // Who is not there cannot tell. What changes behind the acknowledgement must not be missed, so that it waits
+        // until news would arrive: of servers that let one wait, for no longer than their lists are waited for.
+        var waitsFor = 1 + view.servers.count
+        func done() {
+            waitsFor -= 1
+            if waitsFor == 0 { watchAll() }
+        }
+        for server in view.servers { session.upstream(server).whenNewsArrive(done) }
+        done()
+        guard waitsFor > 0 else { return }
+        let limit = TimeAmount.nanoseconds(hub.settings.listTimeout.nanoseconds)
+        hub.eventLoop.assumeIsolated().scheduleTask(in: limit) { [weak self] in
+            guard let self, waitsFor > 0 else { return }
+            waitsFor = 0
+            hub.readClock()
+            watchAll()
+        }
+    }
+
+    private func watchAll() {
+        guard !isReleased else { return }
         guard !filter.subscriptions.isEmpty else { return acknowledge() }
         let request = Forwarding(
             method: .readResource, id: id, progressToken: nil, reply: reply, client: session, view: view,

@@ -18,6 +18,10 @@ class UpstreamSession {
     /// Resources that the client is told about; asked for again after a new beginning.
     private var subscriptions: [String: Call] = [:]
     private var openedAt = Instant.zero
+    /// Whether what the server says by itself would arrive, as far as it says anything.
+    private var hearsNews = false
+    /// Who waits for that.
+    private var newsWaiters: [() -> Void] = []
 
     enum Phase { case idle, opening, ready, closed }
 
@@ -47,6 +51,10 @@ class UpstreamSession {
 
     /// Lets go of everything.
     func shut() {}
+
+    /// Whether what the server says by itself comes over a stream of its own, which takes a moment to open; `newsBegan`
+    /// follows when it has.
+    var opensNewsStream: Bool { false }
 
     // MARK: - For clients
 
@@ -92,6 +100,25 @@ class UpstreamSession {
     /// Begins, if it has not: somebody waits for what the server says by itself.
     func wake() { if phase == .idle { begin() } }
 
+    /// Begins, if it has not, and calls back when what the server says by itself would arrive, or never will.
+    func whenNewsArrive(_ body: @escaping () -> Void) {
+        wake()
+        if hearsNews || phase == .closed { return body() }
+        newsWaiters.append(body)
+    }
+
+    /// What the server says by itself arrives from now on, as far as it says anything.
+    func newsBegan() {
+        hearsNews = true
+        tellNewsWaiters()
+    }
+
+    private func tellNewsWaiters() {
+        let waiters = newsWaiters
+        newsWaiters = []
+        for waiter in waiters { waiter() }
+    }
+
     func setLevel(_ level: [UInt8]) {
         guard phase == .ready else { return }
         let message =
@@ -108,6 +135,7 @@ class UpstreamSession {
         client?.forgetQuestions(of: self)
         shut()
         failAll("the session with \(server.name) has ended")
+        tellNewsWaiters()
     }
 
     func tend(now: Instant) {
@@ -153,6 +181,7 @@ class UpstreamSession {
     func rest() {
         guard isQuiet else { return }
         phase = .idle
+        hearsNews = false
         isResting = true
         client?.forgetQuestions(of: self)
         shut()
@@ -180,6 +209,7 @@ class UpstreamSession {
         let calls = waiting
         waiting = []
         for call in calls where !call.isOver { dispatch(call) }
+        if !opensNewsStream { newsBegan() }
     }
 
     /// A call is to be sent in a new session.
@@ -219,6 +249,7 @@ class UpstreamSession {
         guard phase == .opening || phase == .ready else { return }
         let wasOpening = phase == .opening
         phase = .idle
+        hearsNews = false
         shut()
         client?.forgetQuestions(of: self)
         let pending = calls.values.sorted { $0.number < $1.number }
@@ -241,6 +272,8 @@ class UpstreamSession {
         for call in retried where phase != .closed { submit(call) }
         // Whoever waits for news makes no calls that would begin it anew.
         if mayRetry, !wasOpening, phase == .idle, !subscriptions.isEmpty { begin() }
+        // It is not tried again by itself: nothing will arrive.
+        if phase == .idle { tellNewsWaiters() }
     }
 
     /// A call of its own could not be carried.

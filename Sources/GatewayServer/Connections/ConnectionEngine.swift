@@ -286,7 +286,9 @@ class ConnectionEngine {
                 }
             case .gap(let from, let reason):
                 if !isBundled { writeGap(from: from, to: delivery.sequence, reason: reason.rawValue) }
-                if reason != .expired { missing += delivery.sequence - from + 1 }
+                let count = delivery.sequence - from + 1
+                loop.counters[Int(transport.rawValue)].missed(count, reason)
+                if reason != .expired { missing += count }
             }
             takenBefore = delivery.sequence + 1
         }

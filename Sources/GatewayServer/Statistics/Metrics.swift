@@ -60,6 +60,15 @@ extension Gateway {
         family(
             "messages_dropped_total", .counter, "Messages that clients were told of as missing (gap).",
             \.messagesDropped)
+        text.begin(
+            "mcp_gateway_messages_missing_total", .counter, "Messages that clients were told of as missing, and why.")
+        for transport in Transport.allCases {
+            for reason in GapReason.allCases {
+                text.add(
+                    sums[Int(transport.rawValue)].missing(reason),
+                    ["transport": transport.name, "reason": reason.rawValue])
+            }
+        }
         family("slow_consumers_total", .counter, "Connections closed because they did not read.", \.slowConsumers)
         family("connection_errors_total", .counter, "Connections that broke a rule or fell silent.", \.errors)
         text.begin(

@@ -17,6 +17,8 @@ struct TrafficCounters: Sendable {
     var slowConsumers = 0
     /// Messages that connections were told of as missing, because they did not read or acknowledge fast enough.
     var messagesDropped = 0
+    /// Messages that connections were told of as missing, by reason.
+    private var missing = InlineArray<6, Int>(repeating: 0)
     var bytesIn = 0
     /// Messages refused because their sender sends too fast.
     var rateLimited = 0
@@ -58,12 +60,30 @@ struct TrafficCounters: Sendable {
         errors += other.errors
         slowConsumers += other.slowConsumers
         messagesDropped += other.messagesDropped
+        for index in missing.indices { missing[index] += other.missing[index] }
         bytesIn += other.bytesIn
         rateLimited += other.rateLimited
         recovered += other.recovered
         for index in notRecovered.indices { notRecovered[index] += other.notRecovered[index] }
         latencies.add(other.latencies)
         acknowledgements.add(other.acknowledgements)
+    }
+
+    /// A connection was told that messages are missing.
+    mutating func missed(_ count: Int, _ reason: GapReason) { missing[Self.index(reason)] += count }
+
+    /// Messages that connections were told of as missing, for one reason.
+    func missing(_ reason: GapReason) -> Int { missing[Self.index(reason)] }
+
+    private static func index(_ reason: GapReason) -> Int {
+        switch reason {
+        case .expired: 0
+        case .slowConsumer: 1
+        case .backpressure: 2
+        case .trimmed: 3
+        case .notStored: 4
+        case .damaged: 5
+        }
     }
 
     /// A connection has found its place.

@@ -28,6 +28,9 @@ class Upstream:
         self.versions = [MODERN]
         """What it says that it speaks, when it is asked for that."""
         self.delay = 0
+        self.opens_streams = threading.Event()
+        """Until it is set streams wait for their heads."""
+        self.opens_streams.set()
         self.break_off = set()
         """Names of tools whose next call ends with a closed connection instead of an answer."""
         self.status = None
@@ -132,6 +135,7 @@ class Requests(http.server.BaseHTTPRequestHandler):
         box = queue.Queue()
         with self.upstream.lock:
             self.upstream.streams[key] = box
+        self.upstream.opens_streams.wait(60)
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")

@@ -31,6 +31,8 @@ final class EventStreamSession: HTTPSession {
 
     override func listen(after id: String?) {}
 
+    override var opensNewsStream: Bool { false }
+
     override func transmit(_ call: Call) { post(call.legacyMessage(hub.settings.maxJSONDepth), call) }
 
     override func transmit(_ message: ByteBuffer) { post(message, nil) }

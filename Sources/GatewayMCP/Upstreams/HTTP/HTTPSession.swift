@@ -89,8 +89,10 @@ class HTTPSession: UpstreamSession {
         listenFailures = 0
         avoided = nil
         began()
-        if phase == .ready, !isShared || server.settings.isStateless { listen(after: nil) }
+        if phase == .ready, opensNewsStream { listen(after: nil) }
     }
+
+    override var opensNewsStream: Bool { !isShared || server.settings.isStateless }
 
     private func makeFields() {
         fields = ByteBuffer(
@@ -272,7 +274,9 @@ class HTTPSession: UpstreamSession {
     func answerBegan(_ answer: HTTPAnswer, _ head: HTTPResponseReader.Head) {
         switch answer.role {
         case .handshake where head.status == 200: sessionID = head.sessionID
-        case .listening where head.status == 200: listenFailures = 0
+        case .listening:
+            if head.status == 200 { listenFailures = 0 }
+            newsBegan()
         default: break
         }
     }
@@ -445,6 +449,8 @@ class HTTPSession: UpstreamSession {
 
     private func listeningEnded(_ answer: HTTPAnswer, _ status: Int) {
         guard phase == .ready else { return }
+        // Whatever becomes of it, nobody is to wait for it.
+        defer { newsBegan() }
         if status == 404, !isModern, sessionID != nil {
             // It has forgotten the session, and nobody may call for long: what was subscribed is asked for now.
             sessionID = nil
