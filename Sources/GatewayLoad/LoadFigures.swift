@@ -62,9 +62,6 @@ public struct LoadFigures: Sendable {
         for (problem, words) in other.samples { for one in words { add(problem, one, count: 0) } }
     }
 
-    /// Connections that did not come about, or ended.
-    var failedOpenings: Int { attempted - opened }
-
     /// All problems together.
     public var problemCount: Int { problems.values.reduce(0, +) }
 }

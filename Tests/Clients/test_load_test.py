@@ -180,3 +180,23 @@ def test_a_foreign_stream_and_a_server_that_stalls():
         # 40 a second cannot be done in 50 ms each: the last one has waited for about a second.
         code, slow = report_of(f"{address}/events", *arguments, "--publish-url", f"{address}/publish?slow=1")
         assert slow["received"] == 160 and slow["latency_ms"]["max"] > 500
+
+
+def test_a_slow_upgrade_is_waited_for_and_a_slow_server_is_not_fast():
+    async def start():
+        async def slowly(_, request):
+            await asyncio.sleep(0.4)
+
+        async def echo(connection):
+            async for message in connection:
+                await asyncio.sleep(0.05)
+                await connection.send(message)
+
+        server = await websockets.asyncio.server.serve(echo, "127.0.0.1", 0, process_request=slowly)
+        return server.sockets[0].getsockname()[1]
+
+    with serving(start) as port:
+        code, report = report_of(
+            f"ws://127.0.0.1:{port}/", "--transport", "echo", "--connections", "1", "--ramp", "0", "--duration", "1", "--rate", "40")
+        assert code == 0 and report["connections_opened"] == 1 and report["errors"]["not_sent"] == 0
+        assert report["received"] == 40 and report["received_per_second"] < 25, "it answers 20 a second"

@@ -43,6 +43,13 @@ import Testing
         #expect(Self.hear(&conversation, #"["1",null,"mcp:gateway","phx_close",{}]"#) == .refused("phx_close"))
     }
 
+    @Test func `Each connection may have a channel of its own`() {
+        var plan = Self.plan(.phoenix)
+        plan.channel = "room:{n}"
+        var conversation = LoadConversation(plan, number: 3)
+        #expect(conversation.greeting() == #"["1","1","room:3","phx_join",{}]"#)
+    }
+
     @Test func `A stream's address is completed unless it is complete`() {
         #expect(
             LoadConversation(Self.plan(.sse), number: 7).path

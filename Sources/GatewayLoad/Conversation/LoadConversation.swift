@@ -19,12 +19,14 @@ struct LoadConversation {
     private let plan: LoadPlan
     private let number: Int
     private let text: String
+    private let channel: String
     private var reference = 1
     private var joined = false
 
     init(_ plan: LoadPlan, number: Int) {
         self.plan = plan
         self.number = number
+        channel = plan.channel.replacing("{n}", with: "\(number)")
         text = String(repeating: "x", count: plan.payload)
     }
 
@@ -51,7 +53,7 @@ struct LoadConversation {
     mutating func greeting() -> String? {
         guard plan.dialect == .phoenix else { return nil }
         let topics = plan.publishing == nil ? "" : #""topics":[\#(Self.quoted(plan.topic))]"#
-        return #"["1","1",\#(Self.quoted(plan.channel)),"phx_join",{\#(topics)}]"#
+        return #"["1","1",\#(Self.quoted(channel)),"phx_join",{\#(topics)}]"#
     }
 
     /// The next message.
@@ -60,7 +62,7 @@ struct LoadConversation {
         reference += 1
         let payload =
             plan.pushPayload?.replacing("{text}", with: text) ?? #"{"type":"echo","data":{"text":"\#(text)"}}"#
-        let channel = Self.quoted(plan.channel)
+        let channel = Self.quoted(channel)
         return #"["1","\#(reference)",\#(channel),\#(Self.quoted(plan.event)),\#(payload)]"#
     }
 

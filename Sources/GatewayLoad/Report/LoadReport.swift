@@ -13,15 +13,21 @@ public struct LoadReport: Sendable {
     /// Connections that were still open at the end.
     public let open: Int
     public let wasInterrupted: Bool
+    /// What had arrived when sending ended; `nil` if all of it had.
+    public var receivedInTime: Int?
 
     static let maxPoints = 600
 
     /// Answers, or events that streams received, in a second of sending.
-    public var throughput: Double { sendingSeconds > 0 ? Double(figures.received) / sendingSeconds : 0 }
+    public var throughput: Double {
+        sendingSeconds > 0 ? Double(receivedInTime ?? figures.received) / sendingSeconds : 0
+    }
 
     /// Problems as a part of everything that was tried.
     public var errorRate: Double {
-        let tried = figures.attempted + figures.sent + (figures.problems[.notSent] ?? 0)
+        var tried = figures.attempted + figures.sent + (figures.problems[.notSent] ?? 0)
+        // What is published is to arrive everywhere: each arrival is one of its own.
+        if plan.publishing != nil { tried += figures.received + (figures.problems[.missing] ?? 0) }
         return tried > 0 ? min(1, Double(figures.problemCount) / Double(tried)) : 0
     }
 

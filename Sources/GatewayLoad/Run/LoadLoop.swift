@@ -63,6 +63,9 @@ final class LoadLoop {
 
     var openConnections: Int { connections.count { $0.isReady } }
 
+    /// Those of which it is not known yet whether they come about.
+    var unsettledConnections: Int { connections.count { $0.phase == .opening } }
+
     /// What has been counted lately, and from the beginning.
     func takeFigures() -> (total: LoadFigures, recent: LatencyHistogram, open: Int) {
         let taken = recent

@@ -88,6 +88,7 @@ private struct Course {
     private var sendingEnded: UInt64?
     private var wasInterrupted = false
     private var openWhileSending = 0
+    private var receivedInTime: Int?
 
     init(_ plan: LoadPlan, _ loops: [NIOLoopBound<LoadLoop>]) {
         self.plan = plan
@@ -101,18 +102,23 @@ private struct Course {
         for loop in loops { loop.eventLoop.execute { body(loop.value) } }
     }
 
-    private func collect() async -> (figures: LoadFigures, recent: LatencyHistogram, open: Int, underWay: Int) {
-        var all = (figures: LoadFigures(), recent: LatencyHistogram(), open: 0, underWay: 0)
+    private func collect() async -> (
+        figures: LoadFigures, recent: LatencyHistogram, open: Int, underWay: Int, unsettled: Int
+    ) {
+        var all = (figures: LoadFigures(), recent: LatencyHistogram(), open: 0, underWay: 0, unsettled: 0)
         for loop in loops {
             let part = try? await loop.eventLoop.submit {
                 let taken = loop.value.takeFigures()
-                return (taken.total, taken.recent, taken.open, loop.value.underWay)
+                return (
+                    taken.total, taken.recent, taken.open, loop.value.underWay, loop.value.unsettledConnections
+                )
             }.get()
             guard let part else { continue }
             all.figures.add(part.0)
             all.recent.add(part.1)
             all.open += part.2
             all.underWay += part.3
+            all.unsettled += part.4
         }
         return all
     }
@@ -139,13 +145,13 @@ private struct Course {
             }
             if isInterrupted(), phase != .ending {
                 wasInterrupted = true
-                endSending(now, open: state.open)
+                endSending(now, open: state.open, received: state.figures.received)
                 phase = .ending
             }
             switch phase {
             case .opening:
                 let tried = state.figures.attempted == plan.connections
-                let settled = tried && state.open + state.figures.failedOpenings >= plan.connections
+                let settled = tried && state.unsettled == 0
                 guard settled || seconds(now) > plan.ramp + plan.timeout else { break }
                 guard state.open > 0 else { return }
                 try await opened()
@@ -155,7 +161,7 @@ private struct Course {
                 each { $0.send(from: begin, until: begin + sendingTime) }
             case .sending:
                 guard let sendingFrom, now >= sendingFrom + sendingTime || state.open == 0 else { break }
-                endSending(now, open: state.open)
+                endSending(now, open: state.open, received: state.figures.received)
                 phase = .ending
             case .ending:
                 guard let sendingEnded else { return }
@@ -165,7 +171,8 @@ private struct Course {
         }
     }
 
-    private mutating func endSending(_ now: UInt64, open: Int) {
+    private mutating func endSending(_ now: UInt64, open: Int, received: Int) {
+        receivedInTime = received
         sendingEnded = now
         openWhileSending = open
         each { $0.stopSending() }
@@ -201,6 +208,6 @@ private struct Course {
         let sending = sendingFrom.map { Double((sendingEnded ?? now) - $0) / 1e9 } ?? 0
         return LoadReport(
             plan: plan, figures: state.figures, points: points, seconds: seconds(now), sendingSeconds: sending,
-            open: state.open, wasInterrupted: wasInterrupted)
+            open: state.open, wasInterrupted: wasInterrupted, receivedInTime: receivedInTime)
     }
 }
