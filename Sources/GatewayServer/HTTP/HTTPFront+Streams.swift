@@ -121,6 +121,7 @@ extension HTTPFront {
             return carrier.start()
         }
         pipeline.removeHandler(codec.encoder, promise: nil)
+        if let repeated { pipeline.removeHandler(repeated, promise: nil) }
         if isParserPaused {
             pipeline.removeHandler(self, promise: nil)
             pipeline.removeHandler(codec.decoder, promise: nil)

@@ -40,6 +40,13 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     var waitingStream: ((ChannelHandlerContext) -> Void)?
     /// Who sent it.
     private var exchangePrincipal: Principal?
+    /// Recognises what the client of an endpoint says again and again.
+    private(set) var repeated: RepeatedRequests?
+    /// Whether the head that the parser finds next is to be noted, and what it was.
+    var notesHead = false
+    private(set) var notedHead: HTTPRequestHead?
+    /// The target of the request that is arriving, if it has been read before.
+    private var knownTarget: RequestTarget?
     /// What is known of that request.
     private var exchangeTraits = (isClosing: false, isHead: false, isOldVersion: false)
 
@@ -132,6 +139,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         self.context = nil
         pastEncoder = nil
         output = nil
+        repeated = nil
         // A stream that ends before it begins is never told that it is inactive.
         loop.leave(self)
         if arrival.isCounted { gateway.admission.left(.http, address: arrival.countedAddress) }
@@ -247,7 +255,10 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         case .end:
             guard phase == .receiving, let head else { return }
             self.head = nil
-            handle(head, context)
+            let target = knownTarget.take() ?? RequestTarget(head.uri)
+            // The parser stops at a request for another protocol; if it stays HTTP, another connection must go on.
+            let closing = isStream || !head.isKeepAlive || head.asksForUpgrade
+            handle(head, target, body, closing: closing, context)
             body = ByteBuffer()
         }
     }
@@ -255,6 +266,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         phase = .receiving
         self.head = head
+        if notesHead { notedHead = head }
         let isLongPoll = head.uri.hasPrefix(Gateway.longPollPath)
         maxBody =
             isLongPoll ? gateway.settings.longPoll.maxBodySize : gateway.settings.webSocket.maxMessageSize
@@ -301,13 +313,14 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         respond(isLongPoll ? LongPollAnswer.problem(problem, isPoll: false) : .problem(problem), closing: true)
     }
 
-    private func handle(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+    private func handle(
+        _ head: HTTPRequestHead, _ target: RequestTarget, _ body: ByteBuffer, closing: Bool,
+        _ context: ChannelHandlerContext
+    ) {
         loop.begin()
-        // The parser stops at a request for another protocol; if it stays HTTP, another connection must go on.
-        let closing = isStream || !head.isKeepAlive || head.asksForUpgrade
         let origin = gateway.peers.origin(of: head.headers, peer: arrival.address)
         var request = FrontRequest(
-            head: head, target: RequestTarget(head.uri), body: body, service: service,
+            head: head, target: target, body: body, service: service,
             remoteAddress: origin.address, isSecure: origin.isSecure ?? (arrival.link != .plain),
             front: NIOLoopBound(self, eventLoop: context.eventLoop))
         request.identity = gateway.identify(request, loop)
@@ -338,6 +351,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
             }
         case .endpoint(let endpoint, let extraHeaders):
             phase = .answering
+            if repeated == nil, head.method == .POST, !closing { rememberHeads(context) }
             let exchange = Exchange(self, extraHeaders: extraHeaders, eventLoop: context.eventLoop)
             self.exchange = exchange
             exchangeTraits = (closing, head.method == .HEAD, head.version == .http1_0)
@@ -351,6 +365,50 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
                 front.eventLoop.execute { front.value.finishAnswer(response, closing: closing, isHead: false) }
             }
         }
+    }
+
+    // MARK: - Requests that begin like the one before
+
+    /// An endpoint's clients say the same heads over and over.
+    private func rememberHeads(_ context: ChannelHandlerContext) {
+        guard let codec else { return }
+        let requests = RepeatedRequests(self)
+        repeated = requests
+        try? context.pipeline.syncOperations.addHandler(requests, position: .before(codec.decoder))
+    }
+
+    /// Whether a request could be handled at once.
+    var isReady: Bool { phase == .idle && waiting.isEmpty && context?.channel.isWritable == true }
+
+    /// Whether a body of an endpoint's request may be as long.
+    func takes(_ bodyLength: Int) -> Bool { bodyLength <= gateway.settings.webSocket.maxMessageSize }
+
+    /// The head that the parser has found, if it found one.
+    func takeNotedHead() -> HTTPRequestHead? { notedHead.take() }
+
+    /// A whole request, the head of which has been seen before.
+    func takeRepeated(_ head: HTTPRequestHead, _ target: RequestTarget, _ body: ByteBuffer) {
+        guard phase == .idle, let context else { return }
+        phase = .receiving
+        handle(head, target, body, closing: false, context)
+    }
+
+    /// A request begins, the head of which has been seen before.
+    func beginRepeated(_ head: HTTPRequestHead, _ target: RequestTarget) {
+        guard phase == .idle else { return }
+        phase = .receiving
+        self.head = head
+        knownTarget = target
+        maxBody = gateway.settings.webSocket.maxMessageSize
+        deadline = Clock.now + gateway.settings.handshakeTimeout
+        loop.schedule(self, at: deadline)
+    }
+
+    /// What follows it.
+    func takeRepeated(_ part: HTTPServerRequestPart) {
+        // It has been answered before it was complete: nobody wants the rest.
+        guard phase == .receiving, let context else { return }
+        take(part, context)
     }
 
     /// What is stored for those whom the request is about has been read, as far as it can be.

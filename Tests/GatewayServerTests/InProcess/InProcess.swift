@@ -28,14 +28,15 @@ extension InProcess {
 
     /// Runs `body` beside a gateway, which is stopped afterwards whatever happens.
     static func withGateway<Result>(
-        _ settings: GatewaySettings = settings(), api: any APIResponder = Echo(), store: (any MessageStore)? = nil,
+        _ settings: GatewaySettings = settings(), api: any APIResponder = Echo(),
+        endpoints: [any EndpointProvider] = [], store: (any MessageStore)? = nil,
         _ body: (Gateway) async throws -> Result
     ) async throws -> Result {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let gateway = Gateway(settings: settings, store: store, logger: logger)
         do {
-            try await gateway.start(api: api)
+            try await gateway.start(api: api, endpoints: endpoints)
             let result = try await body(gateway)
             await gateway.stop()
             return result
