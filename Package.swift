@@ -103,7 +103,7 @@ let package = Package(
         .target(
             name: "GatewayWebhooks",
             dependencies: [
-                "GatewayServer", "GatewayCore", "WireJSON",
+                "GatewayServer", "GatewayViability", "GatewayCore", "WireJSON",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
                 .product(name: "Crypto", package: "swift-crypto"),

@@ -3,10 +3,11 @@ public import GatewayServer
 public import NIOCore
 import NIOHTTP1
 
-/// What is live: the dashboard's figures, and the events of a client that is traced. Server-sent events, answered on the
+/// What is live: the dashboard's figures, the events of a client that is traced, and those of the viable system. Server-sent events, answered on the
 /// connection's own event loop.
 public struct AdminStreams: EndpointProvider {
     static let dashboardPath = "/metrics/dashboard/stream"
+    static let busPath = "/mcp/admin/vsm/events"
     private static let tracePrefix = "/mcp/admin/trace/"
     private static let traceSuffix = "/stream"
 
@@ -19,7 +20,7 @@ public struct AdminStreams: EndpointProvider {
     }
 
     public func serves(path: String, on service: GatewaySettings.Service) -> Bool {
-        service == .http && (path == Self.dashboardPath || Self.tracedClient(path) != nil)
+        service == .http && (path == Self.dashboardPath || path == Self.busPath || Self.tracedClient(path) != nil)
     }
 
     /// The client that a path names, as it stands there.
@@ -70,6 +71,8 @@ private final class AdminStreamEndpoint: LoopEndpoint {
         let exchange: Exchange
         let leave: (Viewer) -> Void
         var end: () -> Void = {}
+        /// How many events it was not shown since the last one that it was.
+        private var missed = 0
 
         init(_ exchange: Exchange, leave: @escaping (Viewer) -> Void) {
             self.exchange = exchange
@@ -84,6 +87,14 @@ private final class AdminStreamEndpoint: LoopEndpoint {
             guard !mayMiss else { return }
             exchange.abort()
             leave(self)
+        }
+
+        /// Shows an event, and before it how many there was no room for.
+        func count(_ event: ByteBuffer) {
+            guard exchange.unsentBytes < AdminStreamEndpoint.maxWaitingBytes else { return missed += 1 }
+            if missed > 0 { exchange.write(ByteBuffer(string: "event: missed\ndata: {\"missed\":\(missed)}\n\n")) }
+            missed = 0
+            exchange.write(event)
         }
 
         /// The gateway has nothing more to show.
@@ -106,6 +117,10 @@ private final class AdminStreamEndpoint: LoopEndpoint {
         let isAdministrator =
             verdict == .token || verdict == .cookie || request.caller.capabilities?.allow(.admin) == true
         guard let client = AdminStreams.tracedClient(request.path) else {
+            if request.path == AdminStreams.busPath {
+                guard isAdministrator else { return refuse(exchange, verdict) }
+                return showBus(request.query("topics"), exchange)
+            }
             guard isAdministrator || access.isOpen else { return refuse(exchange, verdict) }
             return showFigures(exchange, isAdministrator: isAdministrator)
         }
@@ -144,6 +159,27 @@ private final class AdminStreamEndpoint: LoopEndpoint {
             eventLoop.execute { viewer.value.show(event, mayMiss: true) }
         }
         viewer.value.end = { [feed] in feed.leave(number) }
+    }
+
+    /// - Parameter names: the topics, with commas between them; `nil` for all.
+    private func showBus(_ names: String?, _ exchange: Exchange) {
+        let wanted = names.map { $0.split(separator: ",").map { BusFeed.Topic(rawValue: String($0)) } }
+        let topics = Set(wanted?.compactMap(\.self) ?? BusFeed.Topic.allCases)
+        guard wanted?.contains(nil) != true, !topics.isEmpty else {
+            let known = BusFeed.Topic.allCases.map(\.rawValue).joined(separator: ", ")
+            return refuse(exchange, .badRequest, "bad_request", "topics can be \(known), with commas between them")
+        }
+        let viewer = begin(exchange)
+        viewer.value.end = BusFeed(gateway.viability.bus).follow(topics) { [eventLoop] topic, json in
+            eventLoop.execute {
+                var event = ByteBuffer(string: "event: \(topic.rawValue)\ndata: ")
+                event.writeBytes(json)
+                event.writeString("\n\n")
+                viewer.value.count(event)
+            }
+        } end: { [eventLoop] in
+            eventLoop.execute { viewer.value.finish() }
+        }
     }
 
     private func showTrace(_ client: String, _ exchange: Exchange) {

@@ -26,19 +26,7 @@ extension ViableSystem {
     }
 
     private func write(_ report: UnitReport, to writer: inout JSONWriter) {
-        writer.member("unit", report.unit.name)
-        writer.member("connections", report.connections)
-        writer.member("received_per_second", report.received)
-        writer.member("delivered_per_second", report.delivered)
-        writer.member("delivered_bytes_per_second", report.deliveredBytes)
-        writer.member("errors_per_second", report.errors)
-        writer.member("latency_p99_ms", optional: report.latency.map { $0.seconds * 1000 })
-        writer.member("actuality", report.actuality)
-        writer.member("capability", optional: report.capability)
-        writer.member("potentiality", optional: report.potentiality)
-        writer.member("productivity", optional: report.productivity)
-        writer.member("latency", optional: report.idleness)
-        writer.member("performance", optional: report.performance)
+        report.write(to: &writer)
         guard case .transport = report.unit else { return }
         writer.member("variety") {
             Self.write(variety(of: report.unit), length: settings.varietyWindow, to: &$0)
@@ -233,7 +221,7 @@ extension AlgedonicSignal {
 
 extension JSONWriter {
     /// A number that may not be there.
-    fileprivate mutating func member(_ name: String, optional number: Double?) {
+    mutating func member(_ name: String, optional number: Double?) {
         key(name)
         if let number { value(number) } else { null() }
     }

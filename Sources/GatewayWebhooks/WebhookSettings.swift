@@ -11,6 +11,8 @@ public struct WebhookSettings: Sendable {
     public var join: String?
     /// Told when a connection has ended.
     public var disconnect: String?
+    /// Told what hurts when nobody but an operator is left to settle it, and when it does not hurt any more.
+    public var algedonic: String?
     /// What calls are signed with; `nil` leaves them unsigned.
     public var secret: String?
     /// How long a call may take, with all its attempts and the time that it waits for its turn.

@@ -18,7 +18,7 @@ public import WireJSON
 
 /// All webhooks of a gateway.
 public final class Webhooks: Sendable {
-    private let settings: WebhookSettings
+    let settings: WebhookSettings
     private let signature: WebhookSignature?
     private let client: HTTPClient
     /// By address: two routes to the same one share its turns and its breaker.
@@ -41,7 +41,7 @@ public final class Webhooks: Sendable {
     /// Closes all connections.
     public func shutdown() async { try? await client.shutdown() }
 
-    private func webhook(_ url: String) -> Webhook {
+    func webhook(_ url: String) -> Webhook {
         webhooks.withLock { webhooks in
             if let present = webhooks[url] { return present }
             let fresh = Webhook(url, settings) { [self] body, id, deadline in
@@ -138,7 +138,7 @@ public final class Webhooks: Sendable {
     }
 
     /// A span around a call with all its attempts; each attempt has one of its own below it, of the HTTP client.
-    private static func traced(
+    static func traced(
         _ event: String, _ url: String, _ trace: TraceContext?, _ body: () async throws -> [UInt8]?
     ) async throws -> [UInt8]? {
         var context = ServiceContext.topLevel
@@ -167,7 +167,7 @@ public final class Webhooks: Sendable {
         if let attributes { writer.raw(attributes) } else { writer.null() }
     }
 
-    private static func newID() -> String {
+    static func newID() -> String {
         var identifiers = IdentifierSource()
         return identifiers.uuid(at: Timestamp(milliseconds: wallMilliseconds))
     }

@@ -114,6 +114,7 @@ struct Serve: AsyncParsableCommand {
             let place = error is StoreError ? "storage \(configuration.storage.path): " : ""
             throw CommandFailure("\(place)\(error)", code: 1)
         }
+        let signalling = Task { await webhooks.tellOperator(of: gateway.viability.bus, logger) }
         announce(gateway, token)
         notifications?.ready()
         let watchdog = Task { await Self.watch(gateway, notifications) }
@@ -131,6 +132,8 @@ struct Serve: AsyncParsableCommand {
         await feed.stop()
         await mcp.stop()
         await gateway.stop()
+        signalling.cancel()
+        await signalling.value
         await webhooks.shutdown()
         exporting.cancel()
         await exporting.value

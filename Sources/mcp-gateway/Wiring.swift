@@ -200,6 +200,7 @@ extension WebhookSettings {
         connect = webhooks.connect
         join = webhooks.join
         disconnect = webhooks.disconnect
+        algedonic = webhooks.algedonic
         secret = webhooks.secret
         timeout = Instant.Span(webhooks.timeout)
         attempts = webhooks.attempts

@@ -168,6 +168,36 @@ def test_a_trace_is_followed(own, client):
     stream.close()
 
 
+def test_what_the_systems_tell_each_other_is_followed(start_gateway):
+    quick = start_gateway({
+        **admin.CONFIG, "transports": {"http_sse": {"max_connections": 10}},
+        "viability": {"interval": "50ms", "algedonic": {"deadline": "50ms", "calm": "50ms"}}})
+    headers = {"Authorization": f"Bearer {admin.TOKEN}"}
+    every = sse.Stream(quick.http, "/mcp/admin/vsm/events", headers)
+    few = sse.Stream(quick.http, "/mcp/admin/vsm/events?topics=s3_control,algedonic_channel", headers)
+    # A beat after the first one: there is nothing to compare the first with.
+    while not (units := every.expect("s1_operations").json)["units"]:
+        pass
+    assert units["event"] == "unit_reports" and {"unit", "connections", "actuality"} <= set(units["units"][0])
+    crowd = [sse.open_connected(quick.sse, f"vsm-{number}")[0] for number in range(9)]
+    while (event := few.next()).type != "algedonic_channel":
+        assert event.type == "s3_control" and event.json["event"] in ("capacity_alert", "audit_discrepancy")
+    assert event.json["pain_type"] == "connection_shortage" and event.json["signal_type"] == "pain"
+    for one in crowd:
+        one.close()
+    assert every.expect("algedonic_channel").json["pain_type"] == "connection_shortage"
+    every.close()
+    few.close()
+
+
+def test_who_may_follow_the_systems_and_what(own):
+    asked = admin.Admin(own.http)
+    refused = asked.get("/mcp/admin/vsm/events?topics=s3_control,s9")
+    assert refused.status == 400 and "s2_coordination" in refused.json["reason"]
+    assert API(own.http).get("/mcp/admin/vsm/events").status == 401
+    assert asked.post("/mcp/admin/vsm/events", {}).status == 405
+
+
 def test_errors_of_one_client(own, ask, client):
     socket, _ = phoenix.join(own.ws, client)
     assert ask.ask(f"errors/{client}")["errors"] == []

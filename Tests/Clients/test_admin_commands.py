@@ -90,6 +90,14 @@ def test_a_trace_is_followed_as_it_happens(own, client):
     assert [(one["event"], one["sequence"]) for one in lines] == [("message_accepted", 0), ("message_accepted", 1)]
 
 
+def test_the_systems_are_followed_as_they_speak(own):
+    """The units report with each beat, so that there is something to see at once."""
+    shown = admin.shown(own, "vsm", "--follow", "--topics", "s1_operations", "--count", "2")
+    assert [line.split()[:2] for line in shown.splitlines()] == [["s1_operations", "unit_reports"]] * 2
+    assert admin.command(own, "vsm", "--follow", "--topics", "s9", "--count", "1").returncode == 1
+    assert admin.command(own, "vsm", "--topics", "s5_policy").returncode == 2
+
+
 def test_errors_are_shown(own, client):
     socket, _ = phoenix.join(own.ws, client)
     assert admin.shown(own, "errors", client) == "none\n"

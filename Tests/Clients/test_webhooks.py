@@ -44,6 +44,34 @@ def stream_answer(gateway, client, **query):
     return API(gateway.sse).get(sse.path(client, **query))
 
 
+# What hurts
+
+
+def test_an_operator_is_told_what_nobody_else_settles_and_when_it_is_over(start_gateway, back_end, new_client):
+    answers = iter([(503, None)])
+    back_end.on("/pain", lambda _: next(answers, (204, None)))
+    gateway = start_gateway({
+        "transports": {"http_sse": {"max_connections": 10}},
+        "viability": {"interval": "50ms", "algedonic": {"deadline": "50ms", "calm": "50ms"}},
+        "webhooks": {"algedonic": back_end.url("/pain"), "secret": SECRET, "retry_delay": "10ms"}})
+    crowd = [sse.open_connected(gateway.sse, new_client())[0] for _ in range(9)]
+    until(lambda: len(back_end.calls) >= 2, "the call, and its second attempt")
+    first, second = back_end.calls[:2]
+    assert first.json == second.json and first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert second.is_signed_with(SECRET)
+    pain = second.json
+    assert (pain["event"], pain["signal_type"], pain["level"], pain["severity"]) == (
+        "algedonic_signal", "pain", "operator", "critical")
+    assert pain["pain_type"] == "connection_shortage" and pain["place"] == "http_sse" and pain["node"] and pain["missed"] == 0
+    for one in crowd:
+        one.close()
+    relief = until(lambda: [one.json for one in back_end.calls if one.json["signal_type"] == "pleasure"], "the relief")[0]
+    assert relief["level"] == "operator" and relief["recovery_time_ms"] > 0
+    # The levels below have kept to themselves what they settle.
+    assert {one.json["level"] for one in back_end.calls} == {"operator"}
+    assert statistics(gateway, back_end, "/pain")["failures"] == 1
+
+
 # Messages
 
 

@@ -18,7 +18,7 @@ extension SettingTable {
             "Name under which clients reach the gateway, when it differs", variables: ["PHX_HOST"]),
         Setting(
             "listen.event_loops", \.listen.eventLoops, .integer(0...256),
-            "Threads that carry connections; 0 leaves one core to everything else"),
+            "Threads that carry connections; 0: one for each processor"),
         Setting("listen.backlog", \.listen.backlog, .integer(1...65_535), "Connections that may wait to be accepted"),
         Setting(
             "listen.handshake_timeout", \.listen.handshakeTimeout, interval,
@@ -384,6 +384,9 @@ extension SettingTable {
         Setting("webhooks.connect", \.webhooks.connect, .optional(.url), "Asked before a client connects"),
         Setting("webhooks.join", \.webhooks.join, .optional(.url), "Asked before a client joins topics"),
         Setting("webhooks.disconnect", \.webhooks.disconnect, .optional(.url), "Told when a connection has ended"),
+        Setting(
+            "webhooks.algedonic", \.webhooks.algedonic, .optional(.url),
+            "Told what hurts when only an operator can settle it, and when it is over"),
         Setting(
             "webhooks.secret", \.webhooks.secret, .optional(.secret),
             "What calls are signed with (Standard Webhooks)", isSecret: true),

@@ -15,6 +15,8 @@ extension GatewayConfiguration {
         public var join: String?
         /// Told when a connection has ended.
         public var disconnect: String?
+        /// Told what hurts when nobody but an operator is left to settle it.
+        public var algedonic: String?
         /// What calls are signed with.
         public var secret: String?
         /// How long a call may take, with all attempts and the wait for its turn.

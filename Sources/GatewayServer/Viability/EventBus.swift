@@ -94,18 +94,33 @@ public final class EventBus: Sendable {
                     if case .dropped = continuation.yield(.event(event)) { missed += 1 }
                 }
             }, end: { continuation.finish() })
+        let leave = enter(topic.name, subscriber)
+        continuation.onTermination = { _ in leave() }
+        return stream
+    }
+
+    /// Has every event of a topic told, from this call on, on the thread that publishes it: `tell` must not wait.
+    /// - Parameter end: called when the gateway stops.
+    /// - Returns: what ends it.
+    func follow<Event>(
+        _ topic: EventTopic<Event>, _ tell: @escaping @Sendable (Event) -> Void, end: @escaping @Sendable () -> Void
+    ) -> @Sendable () -> Void {
+        enter(topic.name, Subscriber(tell: { value in if let event = value as? Event { tell(event) } }, end: end))
+    }
+
+    /// - Returns: what lets the subscriber leave.
+    private func enter(_ topic: String, _ subscriber: Subscriber) -> @Sendable () -> Void {
         let number = state.withLock { state in
             state.next += 1
-            state.subscribers[topic.name, default: [:]][state.next] = subscriber
+            state.subscribers[topic, default: [:]][state.next] = subscriber
             return state.next
         }
-        continuation.onTermination = { [weak self] _ in
+        return { [weak self] in
             self?.state.withLock { state in
-                state.subscribers[topic.name]?[number] = nil
-                if state.subscribers[topic.name]?.isEmpty == true { state.subscribers[topic.name] = nil }
+                state.subscribers[topic]?[number] = nil
+                if state.subscribers[topic]?.isEmpty == true { state.subscribers[topic] = nil }
             }
         }
-        return stream
     }
 
     /// Follows a client: its messages, its connections, its changes of transport.

@@ -30,7 +30,10 @@ struct AdminQuestion {
 }
 
 extension AdminCommand {
-    func run() async throws {
+    func run() async throws { try await ask() }
+
+    /// Asks its question, and shows the answer.
+    func ask() async throws {
         try await CommandFailure.reporting {
             let question = try question
             let answer = try await options.client().ask(

@@ -1,14 +1,60 @@
 import ArgumentParser
+import GatewayServer
 
 /// `mcp-gateway vsm`
 struct Viability: AdminCommand {
     static let configuration = CommandConfiguration(
         commandName: "vsm",
-        abstract: "Shows the node as a viable system: units, mode, forecasts, audits, and what hurts.")
+        abstract: "Shows the node as a viable system: units, mode, forecasts, audits, and what hurts.",
+        discussion: "--follow shows what the systems tell each other as it happens, one line each.")
 
     @OptionGroup var options: AdminOptions
 
+    @Flag(name: .shortAndLong, help: "Shows events as they happen, until interrupted.")
+    var follow = false
+
+    @Option(
+        help: "With --follow: only these topics, with commas between them; by default all but s1_operations.",
+        completion: .list(BusFeed.Topic.allCases.map(\.rawValue)))
+    var topics: String?
+
+    @Option(help: "With --follow: ends after so many events.")
+    var count: Int?
+
     var question: AdminQuestion { AdminQuestion("/mcp/admin/vsm") }
+
+    func validate() throws {
+        guard topics == nil || follow else { throw ValidationError("--topics goes with --follow") }
+        guard count == nil || follow else { throw ValidationError("--count goes with --follow") }
+    }
+
+    func run() async throws {
+        guard follow else { return try await ask() }
+        try await CommandFailure.reporting {
+            let usual = BusFeed.Topic.allCases.filter { $0 != .operations }.map(\.rawValue).joined(separator: ",")
+            var question = AdminQuestion("/mcp/admin/vsm/events")
+            question.add("topics", topics ?? usual)
+            var shown = 0
+            try await options.client().follow(question.path) { topic, data in
+                if options.json {
+                    Output.line(String(decoding: data, as: UTF8.self))
+                } else {
+                    Output.line(Self.line(topic, try JSONValue(data)))
+                }
+                shown += 1
+                return count.map { shown < $0 } ?? true
+            }
+        }
+    }
+
+    /// The topic, what happened, and everything else that is known of it.
+    private static func line(_ topic: String, _ event: JSONValue) -> String {
+        let details = event.members.filter { $0.key != "event" }.sorted { $0.key < $1.key }
+            .map { "\($0.key)=\($0.value.shown)" }.joined(separator: " ")
+        let name = event["event"]?.shown ?? ""
+        return topic + String(repeating: " ", count: max(1, 18 - topic.count)) + name
+            + String(repeating: " ", count: max(1, 22 - name.count)) + details
+    }
 
     func show(_ answer: JSONValue) {
         func text(_ path: String...) -> String {

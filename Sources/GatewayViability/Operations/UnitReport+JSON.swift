@@ -1,0 +1,21 @@
+public import WireJSON
+
+/// The form of a unit's report in `GET /mcp/admin/vsm` and on the bus.
+extension UnitReport {
+    /// Writes the members; what nothing is known of is `null`.
+    public func write(to writer: inout JSONWriter) {
+        writer.member("unit", unit.name)
+        writer.member("connections", connections)
+        writer.member("received_per_second", received)
+        writer.member("delivered_per_second", delivered)
+        writer.member("delivered_bytes_per_second", deliveredBytes)
+        writer.member("errors_per_second", errors)
+        writer.member("latency_p99_ms", optional: latency.map { $0.seconds * 1000 })
+        writer.member("actuality", actuality)
+        writer.member("capability", optional: capability)
+        writer.member("potentiality", optional: potentiality)
+        writer.member("productivity", optional: productivity)
+        writer.member("latency", optional: idleness)
+        writer.member("performance", optional: performance)
+    }
+}
