@@ -100,7 +100,7 @@ public final class Gateway: Sendable {
         tracing = settings.tracing
         watching = Atomic(Watching(settings).rawValue)
         startedAt = Clock.now
-        loopCount = settings.eventLoops > 0 ? settings.eventLoops : max(1, System.coreCount)
+        loopCount = settings.eventLoops > 0 ? settings.eventLoops : max(1, System.coreCount - 1)
         group = MultiThreadedEventLoopGroup(numberOfThreads: loopCount)
         topics = TopicRegistry(
             retained: RetainedMessages(maxTopics: settings.maxRetainedTopics, maxBytes: settings.maxRetainedBytes))

@@ -20,7 +20,7 @@ public struct GatewaySettings: Sendable {
     public var ports: [Service: Int] = [.http: 4000, .eventStream: 4001, .webSocket: 4002]
     /// Connections that are accepted for each service at the most. For `http` these are plain HTTP connections.
     public var maxConnections: [Service: Int] = [.http: 10_000, .eventStream: 10_000, .webSocket: 10_000]
-    /// Event loops; 0: one for each processor.
+    /// Event loops; 0 leaves one core to everything else.
     public var eventLoops = 0
     public var backlog = 4096
     /// Time that a client has for one request, its body included.

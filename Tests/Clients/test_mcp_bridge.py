@@ -16,10 +16,12 @@ from wait import until
 ALL = {"elicitation": {"form": {}}, "sampling": {}, "roots": {}}
 
 
-@pytest.fixture(scope="module")
-def front(tmp_path_factory):
+@pytest.fixture(scope="module", params=[1, 3])
+def front(request, tmp_path_factory):
+    """Connections come to one event loop or to any of several: servers are not to notice."""
     import gateway as gateways
-    with gateways.Gateway(tmp_path_factory.mktemp("bridge"), {"mcpServers": {"everything": everything()}}) as one:
+    configuration = {"mcpServers": {"everything": everything()}, "listen": {"event_loops": request.param}}
+    with gateways.Gateway(tmp_path_factory.mktemp("bridge"), configuration) as one:
         yield one
 
 

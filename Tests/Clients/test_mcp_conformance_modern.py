@@ -30,7 +30,7 @@ def front(request, tmp_path_factory):
     else:
         upstream = subprocess.Popen([python, PROGRAM, "--http"], stdout=subprocess.PIPE, text=True)
         entry = {"url": f"http://127.0.0.1:{int(upstream.stdout.readline())}/mcp"}
-    configuration = {"mcpServers": {"suite": entry}, "mcp": {"demo": False}}
+    configuration = {"mcpServers": {"suite": entry}, "mcp": {"demo": False}, "listen": {"event_loops": 3}}
     try:
         with gateways.Gateway(tmp_path_factory.mktemp("conformance"), configuration) as one:
             one.upstream = upstream
@@ -43,9 +43,6 @@ def front(request, tmp_path_factory):
 
 @pytest.fixture
 def modern(front):
-    """Programs are spoken to with the revisions that have sessions; what needs more is for the other one."""
-    if front.upstream is None:
-        pytest.skip("a program is spoken to in a session")
     return front
 
 

@@ -1,10 +1,12 @@
 """Two gateways behind nginx are restarted one after the other, while messages are published."""
 
+import pytest
 import rolling
 
 
-def test_nothing_is_lost_and_everybody_comes_back_at_the_rate(tmp_path):
-    world = rolling.World(tmp_path, clients=200, rate=100)
+@pytest.mark.parametrize("event_loops", [1, 3])
+def test_nothing_is_lost_and_everybody_comes_back_at_the_rate(tmp_path, event_loops):
+    world = rolling.World(tmp_path, clients=200, rate=100, event_loops=event_loops)
     problem = world.live()
     assert not problem, problem
     assert world.refused == 0, "whoever publishes waits for the successor, and is not refused"

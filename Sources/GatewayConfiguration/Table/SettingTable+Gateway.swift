@@ -18,7 +18,7 @@ extension SettingTable {
             "Name under which clients reach the gateway, when it differs", variables: ["PHX_HOST"]),
         Setting(
             "listen.event_loops", \.listen.eventLoops, .integer(0...256),
-            "Threads that carry connections; 0: one for each processor"),
+            "Threads that carry connections; 0 leaves one core to everything else"),
         Setting("listen.backlog", \.listen.backlog, .integer(1...65_535), "Connections that may wait to be accepted"),
         Setting(
             "listen.handshake_timeout", \.listen.handshakeTimeout, interval,

@@ -99,7 +99,7 @@ extension GatewayConfiguration {
         public var hosts = ["127.0.0.1", "::1"]
         /// The name under which clients reach the gateway, when it differs.
         public var publicHost: String?
-        /// Threads that carry connections; 0: one for each processor.
+        /// Threads that carry connections; 0 leaves one core to everything else.
         public var eventLoops = 0
         /// Connections that may wait to be accepted.
         public var backlog = 4096

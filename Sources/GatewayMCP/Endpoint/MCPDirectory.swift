@@ -24,6 +24,8 @@ public final class MCPDirectory: EndpointProvider {
     private let processes = Mutex<ProcessHost?>(nil)
     /// What is known of the replicas of each server, with what the configuration said of it.
     private let knownReplicas = Mutex<[String: (settings: MCPSettings.Server, replicas: Replicas)]>([:])
+    /// What each server was found to speak, with what the configuration said of it.
+    private let knownEras = Mutex<[String: (settings: MCPSettings.Server, era: ServerEra)]>([:])
     /// Counts what callers may not do.
     private let gateway = Mutex(WeakGateway())
     private let hubs = Mutex<[Int: NIOLoopBound<MCPHub>]>([:])
@@ -94,12 +96,36 @@ public final class MCPDirectory: EndpointProvider {
         }
     }
 
+    /// What is known of what a server speaks.
+    func era(of server: MCPSettings.Server) -> ServerEra {
+        knownEras.withLock { known in
+            if let found = known[server.name], found.settings == server { return found.era }
+            let era = ServerEra()
+            known[server.name] = (server, era)
+            return era
+        }
+    }
+
+    /// The event loop at which the sessions are that a credential without sessions has with servers; `nil` if it is this one.
+    func home(of owner: String?, otherThan index: Int) -> NIOLoopBound<MCPHub>? {
+        // FNV-1a
+        let hash = (owner ?? "").utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        return hubs.withLock { hubs in
+            let home = Int(hash % UInt64(max(1, hubs.count)))
+            return home == index ? nil : hubs[home]
+        }
+    }
+
     /// The configuration has other servers now. Those that are as they were keep their sessions and streams.
     public func reload(_ servers: [MCPSettings.Server]) async {
         for hub in hubs.withLock({ hubs in Array(hubs.values) }) {
             try? await hub.eventLoop.submit { hub.value.replaceServers(servers) }.get()
         }
         knownReplicas.withLock { known in
+            let names = Set(servers.map(\.name))
+            known = known.filter { names.contains($0.key) }
+        }
+        knownEras.withLock { known in
             let names = Set(servers.map(\.name))
             known = known.filter { names.contains($0.key) }
         }

@@ -36,7 +36,7 @@ extension MCPHub {
         let copy = ByteBuffer(bytes: bytes)
         learn(lists(for: method), request) { [unowned self] in
             guard let destination = destination(method, name, request.catalogue) else {
-                let error = unknown(method, name)
+                let error = unknown(method, name, request.view)
                 // The newer revisions have no code of its own for a resource that is not there.
                 return refuse(
                     request, request.isModern ? RPCError(-32602, error.message, data: error.data) : error)
@@ -68,12 +68,16 @@ extension MCPHub {
         }
     }
 
-    private func unknown(_ method: RPCMethod, _ name: String) -> RPCError {
-        switch method {
-        case .callTool: .invalidParams("Unknown tool: \(name)")
-        case .getPrompt: .invalidParams("Unknown prompt: \(name)")
-        case .complete: .invalidParams("Unknown reference: \(name)")
-        default: RPCError(-32002, "Resource not found: \(name)", data: JSONWriter.object { $0.member("uri", name) })
+    private func unknown(_ method: RPCMethod, _ name: String, _ view: ServerView) -> RPCError {
+        // It may well be one of a server that could not be asked.
+        let failed = view.servers.compactMap { server in server.problem.map { "\(server.name): \($0)" } }
+        let shown =
+            failed.isEmpty ? name : "\(name) (servers that could not be asked: \(failed.joined(separator: "; ")))"
+        return switch method {
+        case .callTool: .invalidParams("Unknown tool: \(shown)")
+        case .getPrompt: .invalidParams("Unknown prompt: \(shown)")
+        case .complete: .invalidParams("Unknown reference: \(shown)")
+        default: RPCError(-32002, "Resource not found: \(shown)", data: JSONWriter.object { $0.member("uri", name) })
         }
     }
 
@@ -143,7 +147,8 @@ extension MCPHub {
             // As if it were not there: lists do not show it either.
             directory.denied()
             guard let method = request.method else { return next?() ?? refuse(request, .methodNotFound("")) }
-            return refuse(request, unknown(method, place.map { RPCMessage.text($0, bytes) } ?? ""))
+            let name = place.map { RPCMessage.text($0, bytes) } ?? ""
+            return refuse(request, unknown(method, name, request.view))
         }
         let number = nextNumber()
         var splice = Splice()

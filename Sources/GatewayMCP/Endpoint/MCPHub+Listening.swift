@@ -57,7 +57,7 @@ final class Listener {
             waitsFor -= 1
             if waitsFor == 0 { watchAll() }
         }
-        for server in view.servers { session.upstream(server).whenNewsArrive(done) }
+        for server in view.servers { whenNewsArrive(of: server, done) }
         done()
         guard waitsFor > 0 else { return }
         let limit = TimeAmount.nanoseconds(hub.settings.listTimeout.nanoseconds)
@@ -66,6 +66,17 @@ final class Listener {
             waitsFor = 0
             hub.readClock()
             watchAll()
+        }
+    }
+
+    private func whenNewsArrive(of server: UpstreamServer, _ done: @escaping () -> Void) {
+        let upstream = session.upstream(server)
+        upstream.whenNewsArrive { [weak self] in
+            // It has turned out to need a session for each client: that one is meant.
+            guard let self, upstream.isShared, upstream.phase == .closed, server.speaksModern == false else {
+                return done()
+            }
+            session.upstream(server).whenNewsArrive(done)
         }
     }
 

@@ -24,13 +24,18 @@ extension MCPHub {
             {
                 return exchange.respond(.rpc(.badRequest, problem, id: id))
             }
-            if let state = message.requestState, let owner = HeldCall.owner(ofState: RPCMessage.text(state, bytes)),
-                let other = directory.hub(owner, otherThan: index)
-            {
+            let holder = message.requestState.flatMap { HeldCall.owner(ofState: RPCMessage.text($0, bytes)) }
+            if let holder, let other = directory.hub(holder, otherThan: index) {
                 // The call that it goes on with waits at another event loop.
                 return exchange.move(to: other.eventLoop) { other.value.handle(request, $0) }
             }
             guard let view = view(of: request, exchange) else { return }
+            if holder == nil, message.method != .discover, view.servers.contains(where: \.keepsSessions),
+                let home = directory.home(of: request.caller.owner, otherThan: index)
+            {
+                // A server must not find a client at each event loop.
+                return exchange.move(to: home.eventLoop) { home.value.handle(request, $0) }
+            }
             let reply = ReplyStream(number: 0, hub: self, session: nil, exchange: exchange, open: [id])
             reply.traceParent = traceParent(of: request)
             answerModern(

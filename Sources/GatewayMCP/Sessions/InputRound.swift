@@ -6,13 +6,13 @@ import NIOCore
 /// asked over its own streams, and the call goes to the server once more with what it said.
 final class InputRound {
     let call: Call
-    private weak var session: HTTPSession?
+    private weak var session: UpstreamSession?
     private let state: [UInt8]?
     private var unanswered: Set<String>
     private var responses: [(key: String, value: [UInt8])] = []
     private var isOver = false
 
-    init(_ call: Call, _ required: InputRequired, session: HTTPSession) {
+    init(_ call: Call, _ required: InputRequired, session: UpstreamSession) {
         self.call = call
         self.session = session
         state = required.state

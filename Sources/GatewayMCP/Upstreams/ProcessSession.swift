@@ -3,17 +3,33 @@ import GatewayProcesses
 import ModelContextProtocol
 import NIOCore
 
-/// A session with a server that is a program: one process is one session.
+/// A session with a server that is a program, of whichever era: one process is one session. In the era without sessions
+/// one process is for all clients that need none either.
 final class ProcessSession: UpstreamSession {
     /// Kept through restarts, so that waits between them grow.
     private var process: SupervisedProcess?
     /// Whether the process of the present beginning runs. What comes before is of the one that was given up.
     private var hasStarted = false
     private var handshakeNumber = -1
+    /// The question which era it is of, and until when that is waited for: programs may say nothing to what they do not know.
+    private var probe: (number: Int, deadline: Instant)?
+    /// The request that is open for what the server says by itself, in the era without sessions.
+    private var listenNumber: Int?
+    private let prefersModern: Bool
     private var lastUse = Instant.zero
+
+    /// - Parameter prefersModern: whether it is for clients without sessions.
+    init(server: UpstreamServer, client: ClientSession?, prefersModern: Bool) {
+        self.prefersModern = prefersModern
+        super.init(server: server, client: client)
+    }
 
     override func open() {
         hasStarted = false
+        isModern = false
+        probe = nil
+        listenNumber = nil
+        handshakeNumber = -1
         lastUse = hub.now
         guard let process = process ?? makeProcess() else {
             // Not at once: whoever begins a session is not done with it yet.
@@ -67,6 +83,8 @@ final class ProcessSession: UpstreamSession {
         case .startFailed(let failure, _): lost("\(failure)", mayRetry: false)
         case .ended(let exit, _):
             guard hasStarted else { return }
+            // That is what some make of a request before the handshake: the next one is not asked.
+            if probe != nil, server.speaksLegacy == nil { server.speaksModern = false }
             lost("its process has ended with \(exit)", mayRetry: true)
         case .closed: break
         }
@@ -75,6 +93,49 @@ final class ProcessSession: UpstreamSession {
     private func begin() {
         guard phase == .opening else { return }
         hasStarted = true
+        choose()
+    }
+
+    /// Chooses the era, and begins in it.
+    private func choose() {
+        if server.speaksLegacy == false || prefersModern && server.speaksModern == true {
+            beginModern()
+        } else if prefersModern, server.speaksModern == nil {
+            ask()
+        } else {
+            beginLegacy()
+        }
+    }
+
+    /// Asks which era it is of.
+    private func ask() {
+        let number = hub.nextNumber()
+        let patience = Instant.Span(nanoseconds: hub.settings.startTimeout.nanoseconds / 4)
+        probe = (number, hub.now + patience)
+        _ = process?.send(server.discoverBody(number: number))
+    }
+
+    /// - Parameter isModern: `nil` if there was no answer.
+    private func asked(isModern: Bool?) {
+        probe = nil
+        server.speaksModern = isModern ?? false
+        guard server.speaksLegacy == false, isModern != true else {
+            return prefersModern && isShared && isModern != true ? handOver() : choose()
+        }
+        // This was the second attempt, after a handshake that was refused.
+        server.speaksLegacy = nil
+        server.speaksModern = nil
+        lost("it answers neither initialize nor server/discover", mayRetry: false)
+    }
+
+    /// It needs sessions: each client gets one of its own.
+    private func handOver() {
+        let calls = takeCalls()
+        close()
+        for call in calls { (call.reply?.session?.upstream(server) ?? server.sharedSession()).submit(call) }
+    }
+
+    private func beginLegacy() {
         handshakeNumber = hub.nextNumber()
         let body = RPCAnswer.initializeRequest(
             id: handshakeNumber, version: client?.version ?? .latestWithHandshake,
@@ -82,22 +143,78 @@ final class ProcessSession: UpstreamSession {
         _ = process?.send(ByteBuffer(bytes: body))
     }
 
+    private func beginModern() {
+        isModern = true
+        process?.ready()
+        began()
+        if phase == .ready { listen() }
+    }
+
     override func openingAnswered(_ number: Int, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        if let probe, number == probe.number {
+            asked(isModern: Self.isModernAnswer(message, bytes))
+            return true
+        }
         guard number == handshakeNumber else { return false }
         handshakeNumber = -1
         guard message.result != nil else {
-            lost("it refused initialize", mayRetry: false)
+            guard server.speaksModern == nil, server.speaksLegacy == nil else {
+                lost("it refused initialize", mayRetry: false)
+                return true
+            }
+            server.speaksLegacy = false
+            ask()
             return true
         }
+        server.speaksLegacy = true
         process?.ready()
         _ = process?.send(ByteBuffer(bytes: RPCAnswer.initialized))
         began()
         return true
     }
 
+    // MARK: - What the server says by itself, in the era without sessions
+
+    override var opensNewsStream: Bool { isModern }
+
+    /// Asks for it; what was asked before is taken back.
+    private func listen() {
+        if let listenNumber {
+            let notice =
+                "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":\(listenNumber)}}"
+            _ = process?.send(ByteBuffer(string: notice))
+        }
+        let number = hub.nextNumber()
+        listenNumber = number
+        let body = RPCAnswer.listenRequest(
+            id: number, resources: subscribedResources, clientInfo: client?.clientInfo ?? hub.ownInfo,
+            capabilities: client?.capabilities ?? Array("{}".utf8))
+        _ = process?.send(ByteBuffer(bytes: body))
+    }
+
+    override func answeredNoCall(_ number: Int) {
+        // It has ended the subscription, or has none: nobody is to wait for it.
+        guard number == listenNumber else { return }
+        listenNumber = nil
+        newsBegan()
+    }
+
+    // MARK: - Messages
+
     override func transmit(_ call: Call) {
         lastUse = hub.now
-        switch process?.send(call.legacyMessage(hub.settings.maxJSONDepth)) {
+        if isModern, call.method == .subscribe || call.method == .unsubscribe {
+            let answer = RPCAnswer.result(Array("{}".utf8), id: Array(String(call.number).utf8))
+            answer.withUnsafeBytes { received($0, with: call) }
+            return listen()
+        }
+        let depth = hub.settings.maxJSONDepth
+        let message =
+            isModern
+            ? call.modernMessage(
+                clientInfo: client?.clientInfo ?? hub.ownInfo, capabilities: client?.capabilities ?? Array("{}".utf8),
+                depth) : call.legacyMessage(depth)
+        switch process?.send(message) {
         case .sent: break
         case .full:
             failed(call, .internalError("\(server.name) does not read what it is sent (mcp.max_unsent_bytes)"))
@@ -108,11 +225,15 @@ final class ProcessSession: UpstreamSession {
 
     override func transmit(_ message: ByteBuffer) {
         lastUse = hub.now
-        _ = process?.send(message)
+        // The era without sessions has nothing that a notification could be about, but for calls that are given up.
+        if !isModern { _ = process?.send(message) }
     }
+
+    override func transmitCancellation(_ call: Call, notice: ByteBuffer) { _ = process?.send(notice) }
 
     override func tend(now: Instant) {
         super.tend(now: now)
+        if phase == .opening, let probe, now > probe.deadline { asked(isModern: nil) }
         if isQuiet {
             if let limit = hub.settings.processIdleTimeout, now - lastUse >= limit { rest() }
         } else {

@@ -13,13 +13,13 @@ final class UpstreamServer {
     private(set) var lists: [ListKind: KnownList] = [:]
     /// Whether the last attempt to ask it failed.
     var problem: String?
-    /// Whether it speaks the revisions with a handshake, and those without; `nil` as long as nobody knows.
-    var speaksLegacy: Bool?
-    var speaksModern: Bool?
+    private let era: ServerEra
     /// Whether it has the transport of 2024-11-05, an event stream beside POST.
     var usesEventStream: Bool
     /// The session that all clients share, if they may.
     private var shared: UpstreamSession?
+    /// The process that all clients without sessions share, where the server is a program that needs none.
+    private var sharedModern: UpstreamSession?
     /// Connections to each replica; none for a program.
     let origins: [HTTPOrigin]
     /// What is known of the replicas on all event loops.
@@ -40,6 +40,7 @@ final class UpstreamServer {
         self.settings = settings
         self.hub = hub
         usesEventStream = settings.isEventStream
+        era = hub.directory.era(of: settings)
         if case .url(let urls, _) = settings.target {
             let limits = settings.pool ?? hub.settings.pool
             origins = urls.map { HTTPOrigin($0.url, pool: limits, hub: hub) }
@@ -53,6 +54,27 @@ final class UpstreamServer {
 
     var name: String { settings.name }
 
+    /// Whether it speaks the revisions with a handshake; `nil` as long as nobody knows.
+    var speaksLegacy: Bool? {
+        get { era.speaksLegacy }
+        set { era.speaksLegacy = newValue }
+    }
+
+    /// Whether it speaks those without; `nil` as long as nobody knows.
+    var speaksModern: Bool? {
+        get { era.speaksModern }
+        set { era.speaksModern = newValue }
+    }
+
+    /// Whether something of a client may stay with it, so that the client is to have one session with it and no more.
+    var keepsSessions: Bool {
+        switch settings.target {
+        case .demo: false
+        case .command: !settings.isStateless
+        case .url: !settings.isStateless && speaksModern != true
+        }
+    }
+
     /// Headers that the configuration wants, as lines.
     lazy var configuredFields: String = {
         guard case .url(_, let headers) = settings.target else { return "" }
@@ -61,10 +83,16 @@ final class UpstreamServer {
             .map { "\($0.key): \($0.value)\r\n" }.joined()
     }()
 
-    /// A session for a client of the older revisions.
+    /// A session for a client: its own, but where nothing of it stays with the server.
     func session(for client: ClientSession) -> UpstreamSession {
-        guard settings.isStateless else { return makeSession(client: client) }
-        return sharedSession()
+        guard !settings.isStateless else { return sharedSession() }
+        guard client.isPrincipal, case .command = settings.target, speaksModern != false else {
+            return makeSession(client: client)
+        }
+        if let sharedModern, sharedModern.phase != .closed { return sharedModern }
+        let session = ProcessSession(server: self, client: nil, prefersModern: true)
+        sharedModern = session
+        return session
     }
 
     /// The session that belongs to no client.
@@ -81,7 +109,7 @@ final class UpstreamServer {
         case .url:
             usesEventStream
                 ? EventStreamSession(server: self, client: client) : HTTPSession(server: self, client: client)
-        case .command: ProcessSession(server: self, client: client)
+        case .command: ProcessSession(server: self, client: client, prefersModern: client?.isPrincipal ?? false)
         }
     }
 
@@ -170,11 +198,14 @@ final class UpstreamServer {
         for origin in origins { origin.tend(now: now) }
         healthCheck?.tend(now: now)
         if let shared, shared.phase != .closed { shared.tend(now: now) }
+        if let sharedModern, sharedModern.phase != .closed { sharedModern.tend(now: now) }
     }
 
     func stop() {
         shared?.close()
         shared = nil
+        sharedModern?.close()
+        sharedModern = nil
         for origin in origins { origin.close() }
         healthCheck = nil
     }

@@ -18,6 +18,8 @@ class UpstreamSession {
     /// Resources that the client is told about; asked for again after a new beginning.
     private var subscriptions: [String: Call] = [:]
     private var openedAt = Instant.zero
+    /// Whether the present beginning is of the era without sessions.
+    var isModern = false
     /// Whether what the server says by itself would arrive, as far as it says anything.
     private var hearsNews = false
     /// Who waits for that.
@@ -303,7 +305,8 @@ class UpstreamSession {
         let number = message.id.flatMap { RPCMessage.integer($0, bytes) } ?? carrier?.number
         if phase == .opening, let number, openingAnswered(number, message, bytes) { return }
         // What nobody asked for, or what was answered before, is nobody's.
-        guard let number, let call = calls.removeValue(forKey: number) else { return }
+        guard let number else { return }
+        guard let call = calls.removeValue(forKey: number) else { return answeredNoCall(number) }
         if wantsInput(call, message, bytes) {
             calls[number] = call
             return
@@ -318,6 +321,9 @@ class UpstreamSession {
     /// - Returns: whether it was one.
     func openingAnswered(_ number: Int, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer) -> Bool { false }
 
+    /// An answer to a request that is no call.
+    func answeredNoCall(_ number: Int) {}
+
     /// Keeps account of what a client with a session has subscribed to.
     private func noteSubscription(_ call: Call, _ message: RPCMessage) {
         guard message.result != nil, let name = call.name, let client = call.reply?.session else { return }
@@ -325,8 +331,31 @@ class UpstreamSession {
         if call.method == .unsubscribe { client.resources.subscribed.remove(name) }
     }
 
-    /// Whether a call's answer is a question that somebody is asked now.
-    func wantsInput(_ call: Call, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer) -> Bool { false }
+    /// Whether a call's answer is a question that somebody is asked now: a server without sessions asks by its answer, and a
+    /// client with one is asked as it knows it.
+    private func wantsInput(_ call: Call, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard isModern, !call.isModern, let client, call.clientID != nil,
+            let required = InputRequired(message, bytes)
+        else { return false }
+        call.isBetweenRounds = true
+        let round = InputRound(call, required, session: self)
+        // Not at once: the answer has not been taken yet.
+        hub.eventLoop.assumeIsolated().execute {
+            guard !call.isOver else { return }
+            round.begin(required, client)
+        }
+        return true
+    }
+
+    /// Whether what was said to `server/discover` comes from a server of the era without sessions.
+    static func isModernAnswer(_ message: RPCMessage, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        if let result = message.result {
+            let text = String(decoding: bytes[result.offset..<result.end], as: UTF8.self)
+            return text.contains("\"supportedVersions\"")
+                && text.contains("\"\(ProtocolVersion.july2026.rawValue)\"")
+        }
+        return message.errorCode(bytes).map { (-32_029 ... -32_020).contains($0) } ?? false
+    }
 
     /// A call goes on its way once more, under a new number.
     func callAgain(_ call: Call, responses: [(key: String, value: [UInt8])], state: [UInt8]?) {
@@ -370,7 +399,7 @@ class UpstreamSession {
             if let name = message.methodName,
                 RPCMessage.text(name, bytes) == "notifications/subscriptions/acknowledged"
             {
-                return
+                return newsBegan()
             }
             carrier?.lastActivity = hub.now
             // What the newer revision reserves is not for clients of the older ones.

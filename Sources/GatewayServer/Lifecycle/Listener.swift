@@ -65,17 +65,15 @@ struct Listener: Sendable {
     ) async throws -> Listener {
         var channels: [any Channel] = []
         var addresses: [SocketAddress] = []
-        for socket in sockets {
+        for (index, socket) in sockets.enumerated() {
             do {
-                for (index, state) in states.enumerated() {
-                    // All event loops wait for the one queue of connections, each with a descriptor of its own.
-                    let own = index == 0 ? socket : dup(socket)
-                    guard own >= 0 else { throw IOError(errnoCode: errno, reason: "dup") }
-                    let channel = try await bootstrap(service, identity, state, gateway, sharesPort: false)
-                        .withBoundSocket(own).get()
-                    channels.append(channel)
-                    if index == 0, let address = channel.localAddress { addresses.append(address) }
-                }
+                // One event loop takes from the one queue of connections, and hands them round: if all of them waited
+                // for it, each client would wake all of them, and all but one in vain.
+                let channel = try await bootstrap(
+                    service, identity, states[index % states.count], gateway, sharesPort: false, handsTo: states
+                ).withBoundSocket(socket).get()
+                channels.append(channel)
+                if let address = channel.localAddress { addresses.append(address) }
             } catch {
                 for channel in channels { try? await channel.close() }
                 throw ListenError(
@@ -135,11 +133,11 @@ struct Listener: Sendable {
 
     private static func bootstrap(
         _ service: GatewaySettings.Service, _ identity: TLSIdentity?, _ state: NIOLoopBound<LoopState>,
-        _ gateway: Gateway, sharesPort: Bool
+        _ gateway: Gateway, sharesPort: Bool, handsTo states: [NIOLoopBound<LoopState>] = []
     ) -> ServerBootstrap {
         let settings = gateway.settings
         let loop = state.eventLoop
-        var bootstrap = ServerBootstrap(group: loop, childGroup: loop)
+        var bootstrap = ServerBootstrap(group: loop, childGroup: states.count > 1 ? gateway.group : loop)
             .serverChannelOption(.backlog, value: Int32(clamping: settings.backlog))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -148,7 +146,8 @@ struct Listener: Sendable {
             // Unwritable as soon as anything waits: requests are not answered faster than the peer reads.
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 1, high: 1))
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
+                let state = states.first { $0.eventLoop === channel.eventLoop } ?? state
+                return channel.eventLoop.makeCompletedFuture {
                     try ConnectionPrelude.install(
                         on: channel, service: service, identity: identity, loop: state.value)
                 }

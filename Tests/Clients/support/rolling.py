@@ -98,7 +98,7 @@ class Client:
 class World:
     """Two gateways, nginx, clients and publishers."""
 
-    def __init__(self, directory, clients, rate, publishes_per_second=50, seed=1):
+    def __init__(self, directory, clients, rate, publishes_per_second=50, seed=1, event_loops=0):
         self.directory, self.rate, self.pace = directory, rate, publishes_per_second
         self.history = History(directory / "history.jsonl")
         self.chance = random.Random(seed)
@@ -109,7 +109,9 @@ class World:
         config = {
             "storage": {"engine": "sqlite"},
             "log_connections": True,
-            "listen": {"handshake_rate": rate, "handshake_burst": max(1, rate // 10), "handshake_delay": "30s"},
+            "listen": {
+                "event_loops": event_loops, "handshake_rate": rate, "handshake_burst": max(1, rate // 10),
+                "handshake_delay": "30s"},
             "drain": {"rate": rate, "timeout": f"{int(window * 1000)}ms", "reconnect_delay": "500ms"},
         }
         self.gateways = []

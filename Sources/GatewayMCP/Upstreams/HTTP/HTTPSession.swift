@@ -14,8 +14,6 @@ class HTTPSession: UpstreamSession {
     private var openFailures = 0
     private var sessionID: String?
     private var version = ProtocolVersion.latestWithHandshake
-    /// Whether the present beginning is of the era without sessions.
-    private(set) var isModern = false
     private(set) var handshakeNumber = -1
     /// What every POST of the present beginning says in its head.
     private var fields = ByteBuffer()
@@ -157,13 +155,7 @@ class HTTPSession: UpstreamSession {
 
     private static func isModernAnswer(_ body: ByteBuffer) -> Bool {
         body.withUnsafeReadableBytes { bytes in
-            guard let message = try? RPCMessage(bytes, maxDepth: 64) else { return false }
-            if let result = message.result {
-                let text = String(decoding: bytes[result.offset..<result.end], as: UTF8.self)
-                return text.contains("\"supportedVersions\"")
-                    && text.contains("\"\(ProtocolVersion.july2026.rawValue)\"")
-            }
-            return message.errorCode(bytes).map { (-32_029 ... -32_020).contains($0) } ?? false
+            (try? RPCMessage(bytes, maxDepth: 64)).map { isModernAnswer($0, bytes) } ?? false
         }
     }
 
@@ -485,21 +477,6 @@ class HTTPSession: UpstreamSession {
         answer.withUnsafeBytes { received($0, with: call) }
         for answer in answers.values where answer.role == .listening { forget(answer) }
         listen(after: nil)
-    }
-
-    /// A server without sessions asks by its answer; a client with one is asked as it knows it.
-    override func wantsInput(_ call: Call, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard isModern, !call.isModern, let client, call.clientID != nil,
-            let required = InputRequired(message, bytes)
-        else { return false }
-        call.isBetweenRounds = true
-        let round = InputRound(call, required, session: self)
-        // Not at once: the answer has not been taken yet.
-        hub.eventLoop.assumeIsolated().execute {
-            guard !call.isOver else { return }
-            round.begin(required, client)
-        }
-        return true
     }
 
     private static func isMethodNotFound(_ body: ByteBuffer) -> Bool {
