@@ -220,6 +220,17 @@ def test_leaving_cancels_without_a_session(front):
     assert isinstance(until(cancelled, "the server to be told")[0]["requestId"], int)
 
 
+def test_what_was_known_of_a_server_does_not_change_whose_session_a_call_is_in(start_gateway):
+    """A list that a client with a session has asked for makes the first call of one without go to the server at once."""
+    gateway = start_gateway({"mcpServers": {"everything": EVERYTHING}, "mcp": {"demo": False}})
+    assert Client(gateway.http).call("told")
+    connection, response = open_request(
+        gateway, "tools/call", {"name": "wait", "arguments": {}, "_meta": meta(progressToken=1)}, name="wait")
+    with connection:
+        read_event(response)
+    until(lambda: json.loads(text(call(gateway, "told").json))["cancelled"], "the same process to be told")
+
+
 def test_capabilities_are_the_clients_own(front):
     client = Client(front.http)
     assert json.loads(text(client.call("told").json))["initialize"]["capabilities"] == {}

@@ -191,7 +191,9 @@ extension MCPHub {
             call.onTask = { [weak client = request.client] in client?.remember(task: $0, of: destination.server) }
         }
         if request.isModern { cancelOnLeaving(call, request.reply) }
-        request.client.upstream(server).submit(call)
+        let upstream = request.client.upstream(server)
+        if upstream.mayHandOver { call.client = request.client }
+        upstream.submit(call)
     }
 
     /// To leave is to cancel, where there are no sessions.

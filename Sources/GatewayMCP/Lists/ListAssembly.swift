@@ -64,7 +64,9 @@ final class ListAssembly {
             message: ByteBuffer(bytes: message), isRepeatable: true, now: hub.now,
             deadline: hub.now + hub.settings.listTimeout)
         parts[index].call = call
-        session.upstream(parts[index].server).submit(call)
+        let upstream = session.upstream(parts[index].server)
+        if upstream.mayHandOver { call.client = session }
+        upstream.submit(call)
     }
 
     private func answered(_ index: Int, _ outcome: CallOutcome) {

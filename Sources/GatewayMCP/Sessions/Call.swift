@@ -71,6 +71,8 @@ final class Call {
 
     /// Where the call is pending.
     weak var session: UpstreamSession?
+    /// Whose it is, while it may have to be sent in a session of that client's own instead.
+    weak var client: ClientSession?
 
     init(
         number: Int, origin: Origin, method: RPCMethod?, name: String? = nil, message: ByteBuffer,

@@ -132,8 +132,10 @@ final class ProcessSession: UpstreamSession {
     private func handOver() {
         let calls = takeCalls()
         close()
-        for call in calls { (call.reply?.session?.upstream(server) ?? server.sharedSession()).submit(call) }
+        for call in calls { (call.client?.upstream(server) ?? server.sharedSession()).submit(call) }
     }
+
+    override var mayHandOver: Bool { isShared && prefersModern && server.speaksModern == nil }
 
     private func beginLegacy() {
         handshakeNumber = hub.nextNumber()

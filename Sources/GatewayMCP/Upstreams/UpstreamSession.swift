@@ -58,6 +58,9 @@ class UpstreamSession {
     /// follows when it has.
     var opensNewsStream: Bool { false }
 
+    /// Whether it may turn out that each client needs a session of its own.
+    var mayHandOver: Bool { false }
+
     // MARK: - For clients
 
     /// Puts a call on its way.
