@@ -137,6 +137,7 @@ public final class Gateway: Sendable {
         observers.traces.configure(
             ClientTraces.Limits(clients: settings.operations.maxTraces, events: settings.operations.maxTraceEvents))
         gatekeeper = Gatekeeper(settings.authentication, adminToken: settings.adminToken, now: Clock.wall)
+        if settings.isViabilityOn { grantFirst() }
     }
 
     var sessionLimits: SessionLimits { memory.step >= .slowReaders ? reducedSession : settings.session }

@@ -25,6 +25,8 @@ public struct ViabilitySettings: Equatable, Sendable {
     /// Whether S5 changes what is given up.
     public var isPolicyOn = true
     public var policy = Policy()
+    /// How S3 shares what the node has.
+    public var control = ControlSettings()
     /// How S2 coordinates clients and timers.
     public var coordination = CoordinationSettings()
 

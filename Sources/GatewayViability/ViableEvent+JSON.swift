@@ -11,6 +11,7 @@ extension ViableEvent {
         case .forecast: "forecast_switched"
         case .surge: "connection_surge"
         case .audit: "audit_discrepancy"
+        case .loan(let loan): loan.isCalled ? "loan_called" : "loan_settled"
         }
     }
 
@@ -18,7 +19,7 @@ extension ViableEvent {
     public var isStateChange: Bool {
         switch self {
         case .mode, .signal: true
-        case .capacity, .forecast, .surge, .audit: false
+        case .capacity, .forecast, .surge, .audit, .loan: false
         }
     }
 
@@ -53,6 +54,11 @@ extension ViableEvent {
                     }
                 }
                 writer.member("repaired", findings.repaired.values.reduce(0, +))
+            case .loan(let loan):
+                writer.member("resource", loan.resource.rawValue)
+                writer.member("unit", loan.transport.name)
+                writer.member("borrowed", loan.amount)
+                writer.member(loan.isCalled ? "deadline_ms" : "took_ms", loan.time.milliseconds)
             }
         }
     }

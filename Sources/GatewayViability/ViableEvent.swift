@@ -14,6 +14,8 @@ public enum ViableEvent: Equatable, Sendable {
     case surge(perSecond: Double, usual: Double)
     /// An audit has found that reports and facts differ.
     case audit(AuditFindings)
+    /// What a transport has borrowed of another is called back, or has come back.
+    case loan(Loan)
 }
 
 /// From one mode to another.

@@ -17,6 +17,8 @@ public struct ViableSystem: Sendable {
     var channel: AlgedonicChannel
     var intelligence: Intelligence
     var modes = ModeMachine()
+    /// The resource bargain for connections; `nil` if there is none.
+    public private(set) var connections: ConnectionBargain?
     private(set) var modeSince: Instant?
     private(set) var timeInMode: [OperatingMode: Instant.Span] = [:]
     private(set) var decisions = 0
@@ -41,6 +43,7 @@ public struct ViableSystem: Sendable {
         window = VarietyWindow(length: settings.varietyWindow)
         channel = AlgedonicChannel(settings.algedonic)
         intelligence = Intelligence(settings)
+        connections = settings.control.isOn ? ConnectionBargain(settings.control) : nil
         admissionRate = AdmissionRate(minimum: settings.coordination.minimumRate)
     }
 
@@ -49,6 +52,11 @@ public struct ViableSystem: Sendable {
 
     /// What is refused in the present mode, whatever the memory would allow: what S1 goes by.
     public var floor: OverloadLadder.Step { settings.isPolicyOn ? settings.policy.step(in: modes.mode) : .none }
+
+    /// Connections that are granted to each transport, and those that it is to give back now; empty if nothing is shared.
+    public var connectionGrants: (granted: [Transport: ConnectionLedger.Grant], recalled: [Transport: Int]) {
+        (connections?.grants ?? [:], connections?.recalled ?? [:])
+    }
 
     /// Clients a second that those who are refused are told to come back at: what S2 hands out.
     public var returnRate: Double { admissionRate.perSecond }
@@ -102,12 +110,19 @@ public struct ViableSystem: Sendable {
         pressure = (loops.map(\.lag).max() ?? Instant.Span(nanoseconds: 0)).seconds / settings.policy.maxLag.seconds
         admissionRate.observe(admitted: node.opened, now: now)
         var events = intelligence.observe(reports, node, now: now)
+        events += share(node, now)
         events += choose(now)
         oscillation.mode.observe(Double(mode.rawValue), now: now)
         oscillation.shedding.observe(Double(node.shedding.rawValue), now: now)
         oscillation.transports.observe(Double(node.switches.better - node.switches.worse), now: now)
         if settings.isAlgedonicOn { events += feel(loops, now) }
         return events
+    }
+
+    /// Offers transports what the node has, and grants what they ask for as far as that is fair.
+    public mutating func share(_ node: NodeSample, _ now: Instant) -> [ViableEvent] {
+        guard connections != nil else { return [] }
+        return connections!.settle(capacity: node.connectionCapacity, node.connectionDemand, now: now)
     }
 
     /// What an audit has found.

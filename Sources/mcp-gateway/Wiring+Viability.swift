@@ -23,6 +23,7 @@ extension ViabilitySettings {
         coordination.isOn = viability.coordination.enabled
         coordination.minimumRate = viability.coordination.minimumRate
         coordination.maximumWait = Instant.Span(viability.coordination.maximumWait)
+        control = ControlSettings(viability.control)
         let alerts = configuration.capacityAlerts
         capacity.processor = alerts.cpuThreshold
         capacity.memory = alerts.memoryThreshold
@@ -30,6 +31,17 @@ extension ViabilitySettings {
         capacity.bandwidth = alerts.bandwidthThreshold
         isPolicyOn = configuration.policy.enabled
         policy = Policy(configuration.policy)
+    }
+}
+
+extension ControlSettings {
+    init(_ configuration: GatewayConfiguration.Control) {
+        self.init()
+        isOn = configuration.enabled
+        connections = configuration.connections
+        floors = [.webSocket: configuration.webSocketFloor, .eventStream: configuration.eventStreamFloor]
+        lent = configuration.lent
+        reclaimTime = Instant.Span(configuration.reclaimTime)
     }
 }
 

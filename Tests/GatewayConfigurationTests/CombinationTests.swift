@@ -27,6 +27,15 @@ import Testing
             ])
     }
 
+    @Test func floorsPromiseNoMoreThanEverything() {
+        #expect(problems("viability:\n  control:\n    floors: {websocket: 0.5, http_sse: 0.5}") == [])
+        #expect(
+            problems("viability:\n  control:\n    floors:\n      http_sse: 0.8") == [
+                "gateway.yaml:4: viability.control.floors.http_sse: more than everything is promised: together with "
+                    + "viability.control.floors.websocket it must be 1 at the most"
+            ])
+    }
+
     @Test func aFrameFitsInAMessage() {
         #expect(problems("transports:\n  websocket: {max_frame_size: 4KiB, max_message_size: 4KiB}") == [])
         #expect(

@@ -125,6 +125,24 @@ extension ReportMover {
         ReportMover(
             name: "a service's connections", fields: ["s3.connections[].open", "s3.connections[].limit"],
             moved: { node, _ in node.node.connections[0] = ("http_sse", 5, 50) }),
+        ReportMover(name: "control switched off", fields: ["s3.enabled"], different: { $0.control.isOn = false }),
+        ReportMover(
+            name: "more places to share", fields: ["s3.budgets[].capacity", "s3.budgets[].units[].floor"],
+            moved: { node, _ in node.node.connectionCapacity = 200 }),
+        ReportMover(
+            name: "a crowd on one transport while the other misses what it has lent",
+            fields: prefixed("s3.budgets[].", "recalls_called recalls_settled")
+                + prefixed("s3.budgets[].units[].", "asked granted used lent borrowed recalled refused"),
+            beats: 6, otherBeats: 6, common: { $0.control.reclaimTime = .seconds(2) },
+            moved: { node, beat in
+                node.node.connectionDemand[.webSocket] = ConnectionBargain.Demand(
+                    used: beat == 5 ? 80 : 95, admitted: 95)
+                node.node.connectionDemand[.eventStream] = ConnectionBargain.Demand(
+                    used: 5, admitted: 5, refused: beat > 1 ? 40 : 0)
+                // The first crowd gives way, and another one comes.
+                if beat == 3 { node.node.connectionDemand[.webSocket]?.used = 50 }
+                if beat == 5 { node.node.connectionDemand[.webSocket]?.used = 95 }
+            }),
     ]
 
     private static let audits = [

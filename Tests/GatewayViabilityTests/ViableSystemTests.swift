@@ -21,6 +21,8 @@ struct Node {
         node.memory = (100, 1000)
         node.connections = [("http_sse", 0, 100), ("websocket", 0, 100)]
         node.processors = 2
+        node.connectionCapacity = 100
+        for transport in Transport.allCases { node.connectionDemand[transport] = ConnectionBargain.Demand(used: 0) }
     }
 
     mutating func beat() -> [ViableEvent] {

@@ -32,6 +32,13 @@ extension ConfigurationMerge {
         require(
             configuration.viability.algedonic.release < configuration.viability.algedonic.onset,
             "viability.algedonic.release", "must be less than", "viability.algedonic.onset")
+        let control = configuration.viability.control
+        if control.webSocketFloor + control.eventStreamFloor > 1 {
+            refuse(
+                "viability.control.floors.http_sse",
+                "more than everything is promised: together with viability.control.floors.websocket it must be 1 at the most"
+            )
+        }
         checkExposure()
     }
 

@@ -52,6 +52,24 @@ extension SettingTable {
             "viability.coordination.maximum_wait", \.viability.coordination.maximumWait,
             .duration(.seconds(1)...(.seconds(3_600))), "Longest wait that a refused client is told"),
         Setting(
+            "viability.control.enabled", \.viability.control.enabled, .flag,
+            "Whether transports share what the node has, so that a crowd on one leaves room for the others"),
+        Setting(
+            "viability.control.connections", \.viability.control.connections, .integer(0...10_000_000),
+            "Streams and sockets of all transports together; 0 for what their own bounds and the open files allow"),
+        Setting(
+            "viability.control.floors.websocket", \.viability.control.webSocketFloor, share,
+            "Share that is there for WebSocket in any case"),
+        Setting(
+            "viability.control.floors.http_sse", \.viability.control.eventStreamFloor, share,
+            "Share that is there for event streams in any case"),
+        Setting(
+            "viability.control.lent", \.viability.control.lent, share,
+            "Share of an unused floor that others may borrow"),
+        Setting(
+            "viability.control.reclaim_time", \.viability.control.reclaimTime, span,
+            "How long a loan that is called back may take to come back"),
+        Setting(
             "capacity_alerts.cpu_threshold", \.capacityAlerts.cpuThreshold, percent,
             "Percent of all processors from which on they are called short"),
         Setting(

@@ -11,6 +11,7 @@ extension GatewayConfiguration {
         public var intelligence = Intelligence()
         public var audit = Audit()
         public var coordination = Coordination()
+        public var control = Control()
 
         /// The defaults.
         public init() {}
@@ -69,6 +70,24 @@ extension GatewayConfiguration {
         public var minimumRate = 50.0
         /// The longest wait that a refused client is told.
         public var maximumWait: Duration = .seconds(60)
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// Sharing what the node has among transports.
+    public struct Control: Sendable, Equatable {
+        /// Whether the node does.
+        public var enabled = true
+        /// Streams and sockets of all transports together; 0 for as many as their own bounds and the open files allow.
+        public var connections = 0
+        /// Shares of each resource that are there for a transport in any case.
+        public var webSocketFloor = 0.25
+        public var eventStreamFloor = 0.25
+        /// The share of a floor that is lent while its transport does not need it.
+        public var lent = 0.5
+        /// How long a loan that is called back may take to come back.
+        public var reclaimTime: Duration = .seconds(10)
 
         /// The defaults.
         public init() {}

@@ -113,6 +113,9 @@ class ConnectionEngine {
     /// An administrator closes it.
     func dismiss(_ reason: String) { goAway() }
 
+    /// Others need its place: it ends, and is told when to come back.
+    func giveWay(_ reason: String) { dismiss(reason) }
+
     /// An administrator does not want the peer here.
     func expel() { verdict = .finished }
 

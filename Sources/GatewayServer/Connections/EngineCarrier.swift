@@ -164,6 +164,12 @@ class EngineCarrier: LoopMember, ChannelInboundHandler {
         finishEvent(drains: false)
     }
 
+    override final func giveWay(_ reason: String) {
+        guard !isFinished else { return }
+        engine.giveWay(reason)
+        finishEvent(drains: false)
+    }
+
     override final func answered(_ address: ReplyAddress, _ answer: StoredAnswer) {
         engine.waitingAnswers.append((address, answer))
     }

@@ -144,17 +144,22 @@ final class EventStreamEngine: ConnectionEngine {
         return min(next, nextHeartbeat, now + keepalive)
     }
 
-    override func goAway() {
+    override func goAway() { leave(1012, "the gateway is shutting down") }
+
+    override func giveWay(_ reason: String) { leave(CloseCode.tryAgainLater.rawValue, reason) }
+
+    /// Ends, and says when to come back.
+    private func leave(_ code: UInt16, _ reason: String) {
         guard verdict == .open else { return }
         // Browsers come back by themselves, after the time that was told last.
         append(EventStreamWriter.retry(milliseconds: reconnectAfter))
         let data = JSONWriter.object { writer in
-            writer.member("code", 1012)
-            writer.member("reason", "the gateway is shutting down")
+            writer.member("code", code)
+            writer.member("reason", reason)
             writer.member("reconnect", "after")
             writer.member("retry_after_ms", reconnectAfter)
         }
-        leave(data, 1012)
+        leave(data, code)
     }
 
     override func dismiss(_ reason: String) {

@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayViability
 import NIOCore
 import Synchronization
 
@@ -12,6 +13,9 @@ package final class Admission: Sendable {
     /// When those that are refused are to come back; `nil` if nobody coordinates them.
     private let returns: Mutex<ReturnSchedule?>
     private let addresses = Mutex<[AddressKey: Int]>([:])
+    /// What S3 has granted to each transport; `nil` if it shares nothing.
+    private let ledger: Mutex<ConnectionLedger?>
+    private let reclaimSeconds: Int
 
     /// How fast clients are let in.
     private struct Pace: Equatable {
@@ -65,6 +69,11 @@ package final class Admission: Sendable {
         self.pace = Mutex(pace)
         pacer = Mutex(pace.pacer)
         returns = Mutex(settings.isViabilityOn ? settings.viability.coordination.returns : nil)
+        reclaimSeconds = max(1, settings.viability.control.reclaimTime.roundedUpSeconds)
+        let sharing = settings.isViabilityOn && settings.viability.control.isOn
+        ledger = Mutex(
+            sharing
+                ? ConnectionLedger(capacity: Self.capacity(settings.viability.control, settings.maxConnections)) : nil)
         counts = Dictionary(
             uniqueKeysWithValues: GatewaySettings.Service.allCases.map {
                 ($0, Counter(limit: settings.maxConnections[$0] ?? .max))
@@ -99,7 +108,7 @@ package final class Admission: Sendable {
     func enter(_ service: GatewaySettings.Service, address: SocketAddress?) -> Problem? {
         if let problem = count(in: service) { return problem }
         guard let problem = claim(address: address) else { return nil }
-        counts[service]!.decrement()
+        uncount(service)
         return problem
     }
 
@@ -126,7 +135,7 @@ package final class Admission: Sendable {
     /// - Returns: why it may not; it still counts as what it was then.
     func turn(_ from: GatewaySettings.Service, into service: GatewaySettings.Service) -> Problem? {
         if let problem = count(in: service) { return problem }
-        counts[from]!.decrement()
+        uncount(from)
         return nil
     }
 
@@ -134,6 +143,10 @@ package final class Admission: Sendable {
         // Plain requests stay possible: publishers are told what they may send, operators see why.
         if service != .http, let problem = memory?.refuseConnection() { return later(problem) }
         guard counts[service]!.increment() > counts[service]!.limit else {
+            if let problem = refuseUngranted(service) {
+                counts[service]!.decrement()
+                return problem
+            }
             if service != .http { admissions.add(1, ordering: .relaxed) }
             return nil
         }
@@ -141,6 +154,56 @@ package final class Admission: Sendable {
         return Problem(
             503, "overloaded", "as many connections as transports.\(service.rawValue).max_connections allows",
             retryAfter: returnAfter(most: 10))
+    }
+
+    private func uncount(_ service: GatewaySettings.Service) {
+        counts[service]!.decrement()
+        guard let transport = service.transport else { return }
+        ledger.withLock { $0?.leave(transport) }
+    }
+
+    // MARK: - What S3 grants
+
+    /// - Returns: why S3 has no place for one more; `nil` if it has taken one.
+    private func refuseUngranted(_ service: GatewaySettings.Service) -> Problem? {
+        guard let transport = service.transport else { return nil }
+        let isLender: Bool? = ledger.withLock { ledger in
+            guard ledger?.admit(transport) == false else { return nil }
+            return ledger?.isLender(transport)
+        }
+        guard let isLender else { return nil }
+        // Whose place is lent gets it back within the time of the loan, and does not queue behind the crowd that has it.
+        let wait = isLender ? Int.random(in: 1...reclaimSeconds) : returnAfter(most: 10)
+        return Problem(
+            503, "overloaded", "viability.control grants no more connections to \(service.rawValue) now",
+            retryAfter: wait)
+    }
+
+    /// Streams and sockets that the node has for all: what is configured or, without that, what their own bounds allow. A part
+    /// of the open files is left to everything else.
+    private static func capacity(_ settings: ControlSettings, _ bounds: [GatewaySettings.Service: Int]) -> Int {
+        guard settings.connections <= 0 else { return settings.connections }
+        let files = ProcessFigures.descriptorLimit
+        let sum = [GatewaySettings.Service.eventStream, .webSocket].reduce(0) { $0 + min(files, bounds[$1] ?? files) }
+        return min(sum, files - files / 8)
+    }
+
+    /// Writes down what each transport has been using and missing.
+    func ask(_ node: inout NodeSample, _ settings: GatewaySettings) {
+        let bounds = Dictionary(uniqueKeysWithValues: counts.map { ($0, $1.limit) })
+        node.connectionCapacity = Self.capacity(settings.viability.control, bounds)
+        guard let ledger = ledger.withLock({ $0 }) else { return }
+        for service in [GatewaySettings.Service.eventStream, .webSocket] {
+            guard let transport = service.transport else { continue }
+            let (used, admitted, refused) = ledger.demand(transport)
+            node.connectionDemand[transport] = ConnectionBargain.Demand(
+                used: used, admitted: admitted, refused: refused, limit: limit(service))
+        }
+    }
+
+    /// Other grants hold from now on.
+    func grant(_ grants: [Transport: ConnectionLedger.Grant], of capacity: Int) {
+        ledger.withLock { $0?.grant(grants, of: capacity) }
     }
 
     // MARK: - Those that are refused
@@ -153,7 +216,7 @@ package final class Admission: Sendable {
 
     /// The seconds that somebody is to wait who would come back with all others: until a place in time of its own, or, if
     /// nobody coordinates them, a time by chance.
-    private func returnAfter(most: Int) -> Int {
+    func returnAfter(most: Int) -> Int {
         let chance = UInt64.random(in: 0 ... .max)
         return returns.withLock { $0?.next(now: Clock.now, chance: chance) }?.roundedUpSeconds
             ?? Int.random(in: 1...max(1, most))
@@ -179,6 +242,8 @@ package final class Admission: Sendable {
     /// An audit has found that a count was wrong.
     package func correct(_ service: GatewaySettings.Service, by difference: Int) {
         counts[service]!.correct(by: difference)
+        guard let transport = service.transport else { return }
+        ledger.withLock { $0?.correct(transport, by: difference) }
     }
 
     /// Somebody wants to begin what costs a handshake.
@@ -189,7 +254,7 @@ package final class Admission: Sendable {
 
     /// A connection that was counted in has ended.
     func left(_ service: GatewaySettings.Service, address: SocketAddress?) {
-        counts[service]!.decrement()
+        uncount(service)
         release(address: address)
     }
 
@@ -199,6 +264,17 @@ package final class Admission: Sendable {
         addresses.withLock { addresses in
             guard let count = addresses[key] else { return }
             addresses[key] = count > 1 ? count - 1 : nil
+        }
+    }
+}
+
+extension GatewaySettings.Service {
+    /// Whose connections these are; `nil` for requests, which S3 does not share.
+    fileprivate var transport: Transport? {
+        switch self {
+        case .http: nil
+        case .eventStream: .eventStream
+        case .webSocket: .webSocket
         }
     }
 }

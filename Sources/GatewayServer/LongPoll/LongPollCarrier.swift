@@ -151,6 +151,12 @@ final class LongPollCarrier: LoopMember {
         finishEvent()
     }
 
+    override func giveWay(_ reason: String) {
+        engine.giveWay(reason)
+        finishEvent()
+        leave()
+    }
+
     override func drain() {
         engine.goAway()
         finishEvent()

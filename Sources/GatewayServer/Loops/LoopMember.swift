@@ -32,6 +32,9 @@ class LoopMember {
     /// An administrator closes it.
     func dismiss(_ reason: String) {}
 
+    /// Others need its place: it ends, and is told when to come back.
+    func giveWay(_ reason: String) {}
+
     /// What it carries, if it carries a stream or a socket.
     var connection: ConnectionEngine? { nil }
 

@@ -17,18 +17,26 @@ struct ProcessFigures {
 
     init() {
         var usage = rusage()
-        var limit = rlimit()
         #if canImport(Glibc)
             getrusage(RUSAGE_SELF.rawValue, &usage)
-            getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         #else
             getrusage(RUSAGE_SELF, &usage)
-            getrlimit(RLIMIT_NOFILE, &limit)
         #endif
         processorSeconds = Self.seconds(usage)
         residentBytes = Self.residentBytes()
         openDescriptors = Self.descriptors()
-        maxDescriptors = Int(clamping: limit.rlim_cur)
+        maxDescriptors = Self.descriptorLimit
+    }
+
+    /// Files that the process may have open.
+    static var descriptorLimit: Int {
+        var limit = rlimit()
+        #if canImport(Glibc)
+            getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        #else
+            getrlimit(RLIMIT_NOFILE, &limit)
+        #endif
+        return Int(clamping: limit.rlim_cur)
     }
 
     /// Seconds of processor time alone.

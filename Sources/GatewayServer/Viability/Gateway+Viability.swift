@@ -41,10 +41,12 @@ extension Gateway {
         let events = viability.withSystem { system in
             system.beat(units: units, loops: samples.map(\.loop), node: node, now: Clock.now)
         }
-        let (floor, returnRate) = viability.withSystem { ($0.floor, $0.returnRate) }
+        let (floor, returnRate, shares) = viability.withSystem { ($0.floor, $0.returnRate, $0.connectionGrants) }
+        admission.grant(shares.granted, of: node.connectionCapacity)
         memory.require(atLeast: floor)
         if currentPhase == .serving { admission.returns(at: returnRate) }
         carry(out: events)
+        for (transport, count) in shares.recalled { await takeBack(count, of: transport) }
         viability.tellReports()
     }
 
@@ -70,7 +72,7 @@ extension Gateway {
             case .mode(let change) where change.to > change.from: .warning
             case .capacity(let alert) where alert.isRaised: .warning
             case .audit: .error
-            case .surge: .notice
+            case .surge, .loan: .notice
             default: .info
             }
         logger.log(
@@ -99,6 +101,7 @@ extension Gateway {
         node.connections = [GatewaySettings.Service.http, .eventStream, .webSocket].map { service in
             (service.rawValue, admission.open(service), admission.limit(service))
         }
+        admission.ask(&node, settings)
         node.opened = admission.admitted
         node.shedding = memory.step
         node.sessions = directory.sessionCount
@@ -144,6 +147,7 @@ extension Gateway {
         for kind in AuditFindings.Kind.allCases {
             text.add(audits.findings.differences[kind] ?? 0, ["kind": kind.rawValue])
         }
+        writeBudgets(to: &text)
         text.begin("mcp_gateway_unit_productivity", .gauge, "What a unit does, as a share of what it could do now.")
         for report in reports {
             if let productivity = report.productivity { text.add(productivity, ["unit": report.unit.name]) }

@@ -47,7 +47,7 @@ public final class ViabilityMonitor: Sendable {
             switch event {
             case .signal: bus.publish(event, to: .algedonic)
             case .mode: bus.publish(event, to: .policy)
-            case .capacity, .audit: bus.publish(event, to: .control)
+            case .capacity, .audit, .loan: bus.publish(event, to: .control)
             case .forecast, .surge: bus.publish(event, to: .intelligence)
             }
         }

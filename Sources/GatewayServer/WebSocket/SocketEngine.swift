@@ -264,6 +264,10 @@ class SocketEngine: ConnectionEngine {
 
     override func dismiss(_ reason: String) { close(.goingAway, reason, reconnect: .now) }
 
+    override func giveWay(_ reason: String) {
+        close(.tryAgainLater, reason, reconnect: .after(milliseconds: reconnectAfter))
+    }
+
     override func goAway() {
         close(
             .serviceRestart, "the gateway is shutting down",

@@ -64,6 +64,9 @@ public struct NodeSample: Sendable {
     public var memory = (used: 0, budget: 0)
     /// Connections of each service, and how many there may be.
     public var connections: [(service: String, open: Int, limit: Int)] = []
+    /// What each transport has been using and missing, and what there is for all of them together.
+    public var connectionDemand: [Transport: ConnectionBargain.Demand] = [:]
+    public var connectionCapacity = 0
     /// Connections that have begun, since the beginning.
     public var opened = 0
     /// What is given up at present.

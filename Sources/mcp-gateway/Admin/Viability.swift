@@ -77,6 +77,18 @@ struct Viability: AdminCommand {
         }
         units.print()
         Output.line("")
+        let figures = ["floor", "asked", "granted", "used", "borrowed", "refused"]
+        var budgets = TextTable(
+            ["BUDGET", "UNIT"] + figures.map { $0.uppercased() }, numeric: Set(2...figures.count + 1))
+        for budget in answer[path: "s3", "budgets"]?.items ?? [] {
+            for unit in budget["units"]?.items ?? [] {
+                budgets.add(
+                    [budget["resource"]?.shown ?? "", unit["unit"]?.shown ?? ""]
+                        + figures.map { unit[$0]?.shown ?? "–" })
+            }
+        }
+        budgets.print()
+        Output.line("")
         var forecasts = TextTable(["METRIC", "NOW", "FORECAST", "USED", "SKILL"], numeric: [1, 2, 4])
         for one in answer[path: "s4", "forecasts"]?.items ?? [] {
             forecasts.add(["metric", "value", "forecast", "used", "skill"].map { one[$0]?.shown ?? "–" })

@@ -1,0 +1,24 @@
+public import GatewayCore
+
+/// How S3 shares what the node has among transports.
+public struct ControlSettings: Equatable, Sendable {
+    /// Whether it does; otherwise who comes first takes what there is.
+    public var isOn = true
+    /// Streams and sockets at a time, of all transports together; 0 for as many as their own bounds and the limit of open
+    /// files allow.
+    public var connections = 0
+    /// The share of each resource that is there for a transport in any case.
+    public var floors: [Transport: Double] = [.webSocket: 0.25, .eventStream: 0.25]
+    /// The share of a floor that is lent to others while its transport does not need it.
+    public var lent = 0.5
+    /// How long a loan that is called back may take to come back.
+    public var reclaimTime = Instant.Span.seconds(10)
+
+    /// The defaults.
+    public init() {}
+
+    /// What is there for a transport in any case.
+    func floor(of transport: Transport, capacity: Int) -> Int {
+        Int(Double(capacity) * (floors[transport] ?? 0))
+    }
+}
