@@ -1,6 +1,8 @@
 /* A fast MCP server and a load generator for it, both of one thread:
  *   mcp_load upstream                          serves on a free port of loopback and prints it
  *   mcp_load client PORT CONNECTIONS SECONDS   calls a tool on and on and prints figures as JSON
+ *   mcp_load lines                             serves on standard input and output
+ *   mcp_load pipe SECONDS                      calls such a server directly and prints figures as JSON
  * Every answer is checked: its id must be the request's. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -68,35 +70,66 @@ static const char *find(const char *body, const char *end, const char *text) {
     return memmem(body, end - body, text, strlen(text));
 }
 
+/* The answer to a request; 0 if it wants none. */
+static int result(const char *body, const char *end, char *text, size_t room) {
+    const char *id = find(body, end, "\"id\":");
+    if (!id) return 0;
+    long number = strtol(id + 5, NULL, 10);
+    if (find(body, end, "\"initialize\""))
+        return snprintf(text, room,
+                        "{\"jsonrpc\":\"2.0\",\"id\":%ld,\"result\":{\"protocolVersion\":\"2025-11-25\",\"capabilities\":"
+                        "{\"tools\":{}},\"serverInfo\":{\"name\":\"fast\",\"version\":\"1\"}}}", number);
+    if (find(body, end, "\"tools/list\""))
+        return snprintf(text, room,
+                        "{\"jsonrpc\":\"2.0\",\"id\":%ld,\"result\":{\"tools\":[{\"name\":\"say\",\"inputSchema\":"
+                        "{\"type\":\"object\"}}]}}", number);
+    return snprintf(text, room,
+                    "{\"jsonrpc\":\"2.0\",\"id\":%ld,\"result\":{\"content\":[{\"type\":\"text\",\"text\":"
+                    "\"hello from the other side\"}],\"isError\":false}}", number);
+}
+
 static void answer(struct connection *c, const char *body, const char *end) {
     char text[1024], head[256];
-    const char *id = find(body, end, "\"id\":");
-    int count;
-    if (!id || body == end) {
+    int count = body == end ? 0 : result(body, end, text, sizeof text - sizeof head);
+    if (!count) {
         int gone = !strncmp(c->bytes, "GET", 3);
         const char *reply = gone ? "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n"
                                  : "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n";
         send_all(c->fd, reply, strlen(reply));
         return;
     }
-    long number = strtol(id + 5, NULL, 10);
-    if (find(body, end, "\"initialize\""))
-        count = snprintf(text, sizeof text,
-                         "{\"jsonrpc\":\"2.0\",\"id\":%ld,\"result\":{\"protocolVersion\":\"2025-11-25\",\"capabilities\":"
-                         "{\"tools\":{}},\"serverInfo\":{\"name\":\"fast\",\"version\":\"1\"}}}", number);
-    else if (find(body, end, "\"tools/list\""))
-        count = snprintf(text, sizeof text,
-                         "{\"jsonrpc\":\"2.0\",\"id\":%ld,\"result\":{\"tools\":[{\"name\":\"say\",\"inputSchema\":"
-                         "{\"type\":\"object\"}}]}}", number);
-    else
-        count = snprintf(text, sizeof text,
-                         "{\"jsonrpc\":\"2.0\",\"id\":%ld,\"result\":{\"content\":[{\"type\":\"text\",\"text\":"
-                         "\"hello from the other side\"}],\"isError\":false}}", number);
     int heading = snprintf(head, sizeof head,
                            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", count);
     memmove(text + heading, text, count);
     memcpy(text, head, heading);
     send_all(c->fd, text, heading + count);
+}
+
+static void write_line(int fd, char *text, int count) {
+    text[count] = '\n';
+    for (int written = 0; written <= count;) {
+        ssize_t some = write(fd, text + written, count + 1 - written);
+        if (some < 0 && errno != EINTR) exit(0);
+        if (some > 0) written += some;
+    }
+}
+
+/* A server of lines: what the gateway starts as a program. */
+static void serve_lines(void) {
+    static char bytes[ROOM];
+    size_t used = 0;
+    ssize_t got;
+    while ((got = read(0, bytes + used, ROOM - used)) > 0) {
+        used += got;
+        char *end;
+        while ((end = memchr(bytes, '\n', used))) {
+            char text[1024];
+            int count = result(bytes, end, text, sizeof text - 1);
+            if (count) write_line(1, text, count);
+            used -= end + 1 - bytes;
+            memmove(bytes, end + 1, used);
+        }
+    }
 }
 
 static void serve(void) {
@@ -248,12 +281,60 @@ static void load(int port, int connections, double seconds) {
            calls / spent, kept ? times[kept / 2] * 1e6 : 0, kept ? times[kept * 99 / 100] * 1e6 : 0, calls, errors);
 }
 
+/* Calls a server of lines directly, one call after the other: what a gateway in front of it is compared with. */
+static void call_lines(const char *program, double seconds) {
+    int to[2], from[2];
+    if (pipe(to) || pipe(from)) die("pipe");
+    if (fork() == 0) {
+        dup2(to[0], 0);
+        dup2(from[1], 1);
+        close(to[1]);
+        close(from[0]);
+        execl(program, program, "lines", (char *)NULL);
+        die(program);
+    }
+    close(to[0]);
+    close(from[1]);
+    size_t room = 1 << 22, calls = 0, errors = 0;
+    double *times = malloc(room * sizeof *times), begin = now(), sent_at;
+    while ((sent_at = now()) - begin < seconds) {
+        char text[1024], id[32];
+        int count = snprintf(text, sizeof text - 1,
+                             "{\"jsonrpc\":\"2.0\",\"id\":%zu,\"method\":\"tools/call\",\"params\":{\"name\":\"say\","
+                             "\"arguments\":{}}}", calls);
+        write_line(to[1], text, count);
+        size_t used = 0;
+        while (!used || text[used - 1] != '\n') {
+            ssize_t got = read(from[0], text + used, sizeof text - 1 - used);
+            if (got <= 0) die("read");
+            used += got;
+        }
+        text[used] = 0;
+        snprintf(id, sizeof id, "\"id\":%zu,", calls);
+        if (!strstr(text, id)) errors++;
+        if (calls < room) times[calls] = now() - sent_at;
+        calls++;
+    }
+    size_t kept = calls < room ? calls : room;
+    qsort(times, kept, sizeof *times, by_size);
+    printf("{\"calls_per_second\": %.0f, \"p50_us\": %.1f, \"p99_us\": %.1f, \"calls\": %zu, \"errors\": %zu}\n",
+           calls / (now() - begin), kept ? times[kept / 2] * 1e6 : 0, kept ? times[kept * 99 / 100] * 1e6 : 0, calls, errors);
+}
+
 int main(int count, char **arguments) {
+    if (count == 2 && !strcmp(arguments[1], "lines")) {
+        serve_lines();
+        return 0;
+    }
+    if (count == 3 && !strcmp(arguments[1], "pipe")) {
+        call_lines(arguments[0], atof(arguments[2]));
+        return 0;
+    }
     if (count == 2 && !strcmp(arguments[1], "upstream")) serve();
     if (count == 5 && !strcmp(arguments[1], "client") && atoi(arguments[3]) <= MOST) {
         load(atoi(arguments[2]), atoi(arguments[3]), atof(arguments[4]));
         return 0;
     }
-    fprintf(stderr, "usage: mcp_load upstream | client PORT CONNECTIONS SECONDS\n");
+    fprintf(stderr, "usage: mcp_load upstream | client PORT CONNECTIONS SECONDS | lines | pipe SECONDS\n");
     return 2;
 }

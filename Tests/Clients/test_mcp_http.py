@@ -89,6 +89,23 @@ def read_event(response):
             fields[name] = value
 
 
+def test_blanks_around_values_are_no_part_of_them(mcp):
+    """RFC 9112 §5.1, for every header: the parser leaves those behind a value."""
+    session = mcp.headers["Mcp-Session-Id"]
+    answer = mcp.post(
+        {"jsonrpc": "2.0", "id": 1, "method": "ping"}, Mcp_Session_Id=f" \t{session} \t ",
+        MCP_Protocol_Version="2025-11-25 ", Accept=BOTH + "  ", Content_Type="application/json\t")
+    assert (answer.status, answer.json["result"]) == (200, {})
+    # The head of the next one is the same, byte for byte, and is recognised.
+    connection = http.client.HTTPConnection(*mcp.address, timeout=20)
+    with connection:
+        for id in range(5):
+            connection.request("POST", "/mcp", json.dumps({"jsonrpc": "2.0", "id": id, "method": "ping"}), {
+                **mcp.headers, "Mcp-Session-Id": f"{session}  "})
+            assert json.loads(connection.getresponse().read())["id"] == id
+
+
+
 def test_a_plain_answer_is_json(mcp):
     answer = mcp.call("echo", {"text": "x"})
     assert answer.headers["Content-Type"] == "application/json"

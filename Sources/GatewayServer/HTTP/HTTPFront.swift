@@ -263,7 +263,9 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         }
     }
 
-    private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+    private func begin(_ arrived: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        var head = arrived
+        head.trimValues()
         phase = .receiving
         self.head = head
         if notesHead { notedHead = head }
@@ -585,6 +587,18 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
 }
 
 extension HTTPRequestHead {
+    /// Blanks around a value are none of it (RFC 9112 §5.1); the parser leaves those behind it.
+    fileprivate mutating func trimValues() {
+        func isBlank(_ byte: UInt8?) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        guard headers.contains(where: { isBlank($0.value.utf8.last) || isBlank($0.value.utf8.first) }) else { return }
+        headers = HTTPHeaders(
+            headers.map { name, value in
+                var rest = value[...]
+                while isBlank(rest.utf8.last) { rest.removeLast() }
+                return (name, String(rest.drop { $0 == " " || $0 == "\t" }))
+            })
+    }
+
     /// Whether the request wants to leave HTTP, so that the parser stops behind it.
     fileprivate var asksForUpgrade: Bool {
         method == .CONNECT
