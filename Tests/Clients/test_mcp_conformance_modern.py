@@ -4,13 +4,16 @@ program or reached over HTTP. (What both kinds of revision share stands in test_
 import http.client
 import json
 import os
+import select
+import signal
 import subprocess
 
 import pytest
-from mcp_sdk import TESTS
+from mcp_sdk import TESTS, children_of
 from test_mcp_conformance import result
 from test_mcp_http import Client, read_event
 from test_mcp_modern import VERSION, ask, meta, open_request
+from wait import until
 
 PREFIX = "io.modelcontextprotocol/"
 PROGRAM = TESTS / "mcp_servers/two_revisions.py"
@@ -148,6 +151,26 @@ def test_only_what_was_listened_for(modern, kind, other):
             _, told = read_event(stream)
         assert told["method"] == f"notifications/{listened}/list_changed"
         assert [one["params"]["_meta"][f"{PREFIX}subscriptionId"] for one in (first, told)] == ["l", "l"]
+
+
+def test_a_program_that_ends_is_begun_anew_and_asked_for_news_again(modern):
+    if modern.upstream is not None:
+        return
+    connection, stream = open_request(
+        modern, "subscriptions/listen", {"notifications": {"toolsListChanged": True}}, id="l")
+    with connection:
+        assert read_event(stream)[1]["method"] == "notifications/subscriptions/acknowledged"
+        before = {pid for pid, _ in children_of(modern.process.pid)}
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        # Nobody calls it: it comes back because somebody listens.
+        until(lambda: {pid for pid, _ in children_of(modern.process.pid)} - before, "another process")
+        for _ in range(100):
+            call(modern, "test_trigger_tool_change")
+            # The first may come before the process has been asked for news.
+            if select.select([connection.sock], [], [], 0.2)[0]:
+                break
+        assert read_event(stream)[1]["method"] == "notifications/tools/list_changed"
 
 
 def test_how_long_results_may_be_kept(front):

@@ -179,6 +179,11 @@ final class ProcessSession: UpstreamSession {
 
     override var opensNewsStream: Bool { isModern }
 
+    /// A process that all share is no session: another one takes its place, and is asked for news again.
+    override var isListenedTo: Bool {
+        super.isListenedTo || isModern && hub.listeners.values.contains { $0.view.shows(server) }
+    }
+
     /// Asks for it; what was asked before is taken back.
     private func listen() {
         if let listenNumber {
@@ -236,7 +241,7 @@ final class ProcessSession: UpstreamSession {
     override func tend(now: Instant) {
         super.tend(now: now)
         if phase == .opening, let probe, now > probe.deadline { asked(isModern: nil) }
-        if isQuiet {
+        if isQuiet, !isListenedTo {
             if let limit = hub.settings.processIdleTimeout, now - lastUse >= limit { rest() }
         } else {
             lastUse = now

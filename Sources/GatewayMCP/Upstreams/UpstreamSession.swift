@@ -171,6 +171,9 @@ class UpstreamSession {
     /// Whether what it has is given up because nobody uses it.
     private(set) var isResting = false
 
+    /// Whether somebody waits for what the server says by itself.
+    var isListenedTo: Bool { !subscriptions.isEmpty }
+
     /// Resources that the client wants news of.
     var subscribedResources: [String] { subscriptions.keys.sorted() }
 
@@ -276,7 +279,7 @@ class UpstreamSession {
         }
         for call in retried where phase != .closed { submit(call) }
         // Whoever waits for news makes no calls that would begin it anew.
-        if mayRetry, !wasOpening, phase == .idle, !subscriptions.isEmpty { begin() }
+        if mayRetry, !wasOpening, phase == .idle, isListenedTo { begin() }
         // It is not tried again by itself: nothing will arrive.
         if phase == .idle { tellNewsWaiters() }
     }
