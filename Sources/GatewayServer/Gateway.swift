@@ -142,6 +142,11 @@ public final class Gateway: Sendable {
 
     var sessionLimits: SessionLimits { memory.step >= .slowReaders ? reducedSession : settings.session }
 
+    /// The bounds for the connections of one transport, which may hold what others miss.
+    func sessionLimits(_ transport: Transport) -> SessionLimits {
+        memory.cutsSlowReaders(transport) ? reducedSession : settings.session
+    }
+
     private func watchMemory() {
         guard let step = memory.look() else { return }
         logger.warning(

@@ -85,7 +85,10 @@ extension ViableSystem {
         }
         writer.member("enabled", settings.control.isOn)
         writer.key("budgets")
-        writer.array { list in if let connections { list.object { connections.write(to: &$0) } } }
+        writer.array { list in
+            if let connections { list.object { connections.write(to: &$0) } }
+            if let memory, !memory.accounts.isEmpty { list.object { memory.write(to: &$0) } }
+        }
         writer.key("loop_utilisation")
         writer.array { list in for index in utilisation.keys.sorted() { list.value(utilisation[index] ?? 0) } }
     }

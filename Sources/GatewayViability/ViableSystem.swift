@@ -19,6 +19,8 @@ public struct ViableSystem: Sendable {
     var modes = ModeMachine()
     /// The resource bargain for connections; `nil` if there is none.
     public private(set) var connections: ConnectionBargain?
+    /// The same for memory.
+    public private(set) var memory: MemoryBargain?
     private(set) var modeSince: Instant?
     private(set) var timeInMode: [OperatingMode: Instant.Span] = [:]
     private(set) var decisions = 0
@@ -44,6 +46,7 @@ public struct ViableSystem: Sendable {
         channel = AlgedonicChannel(settings.algedonic)
         intelligence = Intelligence(settings)
         connections = settings.control.isOn ? ConnectionBargain(settings.control) : nil
+        memory = settings.control.isOn ? MemoryBargain(settings.control) : nil
         admissionRate = AdmissionRate(minimum: settings.coordination.minimumRate)
     }
 
@@ -121,8 +124,9 @@ public struct ViableSystem: Sendable {
 
     /// Offers transports what the node has, and grants what they ask for as far as that is fair.
     public mutating func share(_ node: NodeSample, _ now: Instant) -> [ViableEvent] {
-        guard connections != nil else { return [] }
+        guard connections != nil, memory != nil else { return [] }
         return connections!.settle(capacity: node.connectionCapacity, node.connectionDemand, now: now)
+            + memory!.settle(held: node.heldBytes, memory: node.memory, now: now)
     }
 
     /// What an audit has found.

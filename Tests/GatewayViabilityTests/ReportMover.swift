@@ -130,6 +130,14 @@ extension ReportMover {
             name: "more places to share", fields: ["s3.budgets[].capacity", "s3.budgets[].units[].floor"],
             moved: { node, _ in node.node.connectionCapacity = 200 }),
         ReportMover(
+            name: "memory that one transport holds and others miss",
+            fields: ["s3.budgets[].units[].over"],
+            calm: { node, _ in node.node.heldBytes = [.webSocket: 10, .eventStream: 10] },
+            moved: { node, _ in
+                node.node.memory = (850, 1000)
+                node.node.heldBytes = [.webSocket: 700, .eventStream: 10]
+            }),
+        ReportMover(
             name: "a crowd on one transport while the other misses what it has lent",
             fields: prefixed("s3.budgets[].", "recalls_called recalls_settled")
                 + prefixed("s3.budgets[].units[].", "asked granted used lent borrowed recalled refused"),

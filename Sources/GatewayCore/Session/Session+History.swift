@@ -42,6 +42,9 @@ extension Session {
         return Waiting(messages: max(0, log.next - cursor.position), bytes: bytes, isActive: true)
     }
 
+    /// Bytes of the messages that are kept for the client.
+    public var logBytes: Int { log.bytes }
+
     /// How often the client has connected.
     public var connectionsEver: Int { Int(connectionsSoFar) }
 }

@@ -26,7 +26,7 @@ class ConnectionEngine {
     private(set) var handle: SessionHandle?
     /// The bounds of that session.
     private var limits: SessionLimits {
-        handle === gateway.operations.handle ? gateway.operations.limits : gateway.sessionLimits
+        handle === gateway.operations.handle ? gateway.operations.limits : gateway.sessionLimits(transport)
     }
     private(set) var epochText = EpochText(Epoch(0))
     /// Topics that this connection has asked for.

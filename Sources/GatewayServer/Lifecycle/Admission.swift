@@ -141,7 +141,9 @@ package final class Admission: Sendable {
 
     private func count(in service: GatewaySettings.Service) -> Problem? {
         // Plain requests stay possible: publishers are told what they may send, operators see why.
-        if service != .http, let problem = memory?.refuseConnection() { return later(problem) }
+        if let transport = service.transport, let problem = memory?.refuseConnection(transport) {
+            return later(problem)
+        }
         guard counts[service]!.increment() > counts[service]!.limit else {
             if let problem = refuseUngranted(service) {
                 counts[service]!.decrement()

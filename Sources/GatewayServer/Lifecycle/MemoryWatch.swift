@@ -1,5 +1,6 @@
 import CAllocator
 import GatewayCore
+import GatewayViability
 import Synchronization
 
 #if canImport(Glibc)
@@ -23,6 +24,9 @@ final class MemoryWatch: Sendable {
     private let refusedConnections = Atomic<Int>(0)
     private let refusedMessages = Atomic<Int>(0)
     let budget: Int
+    /// What S3 says of each transport.
+    private let webSocket = Atomic<UInt8>(MemoryBargain.Standing.ordinary.rawValue)
+    private let eventStream = Atomic<UInt8>(MemoryBargain.Standing.ordinary.rawValue)
 
     /// - Parameters:
     ///   - budget: bytes; 0 takes three quarters of what the machine or the container has.
@@ -65,10 +69,41 @@ final class MemoryWatch: Sendable {
     }
 
     /// - Returns: why a new connection may not be.
-    func refuseConnection() -> Problem? {
-        guard step >= .connections else { return nil }
+    func refuseConnection(_ transport: Transport) -> Problem? {
+        guard step >= .connections, !isSpared(transport) else { return nil }
         refusedConnections.add(1, ordering: .relaxed)
         return refusal("new connections") { $0 < .connections }
+    }
+
+    // MARK: - What S3 shares
+
+    /// Other standings hold from now on.
+    func stand(_ standings: [Transport: MemoryBargain.Standing]) {
+        webSocket.store((standings[.webSocket] ?? .ordinary).rawValue, ordering: .relaxed)
+        eventStream.store((standings[.eventStream] ?? .ordinary).rawValue, ordering: .relaxed)
+    }
+
+    /// Whether readers of a transport that are behind are cut short: all from its step on, those of a transport that holds
+    /// what others miss from the first one.
+    func cutsSlowReaders(_ transport: Transport) -> Bool {
+        let step = step
+        guard step >= .connections else { return false }
+        return step >= .slowReaders || standing(transport) == .over
+    }
+
+    private func isSpared(_ transport: Transport) -> Bool {
+        // What S5 asks for is asked of all: that is about time, and not about who holds memory.
+        step == .connections && floor.load(ordering: .relaxed) < OverloadLadder.Step.connections.rawValue
+            && standing(transport) == .spared
+    }
+
+    private func standing(_ transport: Transport) -> MemoryBargain.Standing {
+        let value =
+            switch transport {
+            case .webSocket: webSocket.load(ordering: .relaxed)
+            case .eventStream: eventStream.load(ordering: .relaxed)
+            }
+        return MemoryBargain.Standing(rawValue: value) ?? .ordinary
     }
 
     /// Why something is refused: for memory, or for time.

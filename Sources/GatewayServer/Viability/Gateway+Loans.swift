@@ -37,26 +37,52 @@ extension Gateway {
         }
     }
 
+    /// Bytes that each transport holds for its clients: what waits for the kernel, and the logs of their sessions.
+    /// - Returns: `nil` while there is enough for all: looking at each connection is not for nothing.
+    func heldBytes() async -> [Transport: Int]? {
+        guard settings.viability.control.isOn, memory.figures.used >= memory.budget / 100 * MemoryBargain.leastPercent
+        else { return nil }
+        let none = [Int](repeating: 0, count: Transport.allCases.count)
+        let parts = await walk(none) { member, bytes in
+            guard let engine = member.connection else { return }
+            // A client with both transports has one log.
+            let log = engine.handle?.session.withLock { $0.logBytes / max(1, $0.connectionCount) } ?? 0
+            bytes[Int(engine.transport.rawValue)] += member.heldBytes + log
+        }
+        let sums = parts.reduce(none) { sum, part in zip(sum, part).map(+) }
+        return Dictionary(uniqueKeysWithValues: Transport.allCases.map { ($0, sums[Int($0.rawValue)]) })
+    }
+
     /// The families of what transports share.
     func writeBudgets(to text: inout MetricsText) {
-        guard let bargain = viability.withSystem(\.connections) else { return }
-        let resource = Loan.Resource.connections.rawValue
-        let accounts = bargain.accounts.sorted { $0.key < $1.key }
+        let (connections, memory) = viability.withSystem { ($0.connections, $0.memory) }
+        guard let connections, let memory else { return }
+        var figures: [(Loan.Resource, Transport, String, Int)] = []
+        for (transport, account) in connections.accounts.sorted(by: { $0.key < $1.key }) {
+            figures += [
+                (.connections, transport, "floor", account.floor),
+                (.connections, transport, "granted", account.granted),
+                (.connections, transport, "used", account.used),
+                (.connections, transport, "borrowed", account.borrowed),
+            ]
+        }
+        for (transport, account) in memory.accounts.sorted(by: { $0.key < $1.key }) {
+            figures += [
+                (.memory, transport, "floor", account.floor), (.memory, transport, "granted", account.granted),
+                (.memory, transport, "used", account.used), (.memory, transport, "borrowed", account.borrowed),
+            ]
+        }
         text.begin("mcp_gateway_budget", .gauge, "What each transport is promised, may have, has and has borrowed.")
-        for (transport, account) in accounts {
-            for (figure, value) in [
-                ("floor", account.floor), ("granted", account.granted), ("used", account.used),
-                ("borrowed", account.borrowed),
-            ] {
-                text.add(value, ["resource": resource, "unit": transport.name, "figure": figure])
-            }
+        for (resource, transport, figure, value) in figures {
+            text.add(value, ["resource": resource.rawValue, "unit": transport.name, "figure": figure])
         }
         text.begin("mcp_gateway_budget_refused_total", .counter, "What was refused for want of a grant.")
-        for (transport, account) in accounts {
-            text.add(account.refused, ["resource": resource, "unit": transport.name])
+        for (transport, account) in connections.accounts.sorted(by: { $0.key < $1.key }) {
+            text.add(account.refused, ["resource": Loan.Resource.connections.rawValue, "unit": transport.name])
         }
         text.begin("mcp_gateway_loans_called_total", .counter, "Loans that were called back.")
-        text.add(bargain.recalls.called, ["resource": resource])
+        text.add(connections.recalls.called, ["resource": Loan.Resource.connections.rawValue])
+        text.add(memory.recalls.called, ["resource": Loan.Resource.memory.rawValue])
     }
 
     /// A connection that may have to go.

@@ -37,11 +37,16 @@ extension Gateway {
         let samples = await collect { $0.viabilitySample(since: asked) }
         let upstream = await upstreamUnits()
         let units = samples.flatMap(\.units) + upstream
-        let node = nodeSample(units)
+        var node = nodeSample(units)
+        node.heldBytes = await heldBytes()
+        let sample = node
         let events = viability.withSystem { system in
-            system.beat(units: units, loops: samples.map(\.loop), node: node, now: Clock.now)
+            system.beat(units: units, loops: samples.map(\.loop), node: sample, now: Clock.now)
         }
-        let (floor, returnRate, shares) = viability.withSystem { ($0.floor, $0.returnRate, $0.connectionGrants) }
+        let (floor, returnRate, shares, standings) = viability.withSystem { system in
+            (system.floor, system.returnRate, system.connectionGrants, system.memory?.standings ?? [:])
+        }
+        memory.stand(standings)
         admission.grant(shares.granted, of: node.connectionCapacity)
         memory.require(atLeast: floor)
         if currentPhase == .serving { admission.returns(at: returnRate) }

@@ -67,6 +67,8 @@ public struct NodeSample: Sendable {
     /// What each transport has been using and missing, and what there is for all of them together.
     public var connectionDemand: [Transport: ConnectionBargain.Demand] = [:]
     public var connectionCapacity = 0
+    /// Bytes that each transport holds for its clients; `nil` while there is memory enough not to look.
+    public var heldBytes: [Transport: Int]?
     /// Connections that have begun, since the beginning.
     public var opened = 0
     /// What is given up at present.

@@ -135,7 +135,7 @@ extension InProcess {
                 #expect(gateway.viability.mode == .survive && gateway.memory.step == .normalPriority)
                 #expect(throws: Problem.self) { try gateway.memory.require(.normal) }
                 #expect(throws: Never.self) { try gateway.memory.require(.high) }
-                #expect(gateway.memory.refuseConnection()?.reason.contains("policy") == true)
+                #expect(gateway.memory.refuseConnection(.webSocket)?.reason.contains("policy") == true)
                 policy.maxLag = .seconds(3600)
                 #expect(gateway.viability.reload(policy) == 3)
                 await gateway.beat()

@@ -32,6 +32,28 @@ struct MemoryWatchTests {
         #expect(watch.figures.connections == 2)
     }
 
+    @Test func whoHoldsWhatOthersMissIsRefusedAndTheOthersAreSparedForOneStep() {
+        let gauge = Gauge()
+        let watch = Self.watch(gauge)
+        let admission = Admission(GatewaySettings(), memory: watch)
+        watch.stand([.webSocket: .over, .eventStream: .spared])
+        #expect(admission.turn(.http, into: .webSocket) == nil && !watch.cutsSlowReaders(.webSocket))
+        gauge.bytes.store(800, ordering: .relaxed)
+        #expect(watch.look() == .connections)
+        #expect(admission.turn(.http, into: .webSocket)?.status == 503)
+        #expect(admission.turn(.http, into: .eventStream) == nil)
+        #expect(watch.cutsSlowReaders(.webSocket) && !watch.cutsSlowReaders(.eventStream))
+        // What S5 asks for is asked of all.
+        watch.require(atLeast: .connections)
+        #expect(admission.turn(.http, into: .eventStream)?.status == 503)
+        watch.require(atLeast: .none)
+        gauge.bytes.store(850, ordering: .relaxed)
+        #expect(watch.look() == .lowPriority)
+        #expect(admission.turn(.http, into: .eventStream)?.status == 503)
+        gauge.bytes.store(950, ordering: .relaxed)
+        #expect(watch.look() == .slowReaders && watch.cutsSlowReaders(.eventStream))
+    }
+
     @Test func messagesAreRefusedByTheirPriority() {
         let gauge = Gauge()
         let watch = Self.watch(gauge)
