@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from mcp_sdk import everything, text
-from mcp_upstream import Upstream
+from mcp_upstream import TOOLS, Upstream
 from test_mcp_http import Client, read_event
 from test_mcp_modern import Answer, ask, call, meta, open_request
 from test_mcp_transports import Socket
@@ -312,6 +312,24 @@ def test_news_are_for_those_with_the_same_credential(front):
         assert read_event(response)[1]["method"] == "notifications/tools/list_changed"
         call(front, "touch", id=4, headers={"Authorization": "Bearer two"})
         assert read_event(other_response)[1]["method"] == "notifications/resources/updated"
+
+
+def test_a_list_may_be_kept_as_long_as_the_shortest_of_its_parts(start_gateway, upstream):
+    first, second, old = upstream(modern=True, name="a"), upstream(modern=True, name="b"), upstream(name="c")
+    first.hints = {"ttlMs": 60000, "cacheScope": "public"}
+    second.hints = {"ttlMs": 5000, "cacheScope": "public"}
+
+    def kept(**servers):
+        gateway = start_gateway({
+            "mcpServers": {name: {"url": one.url} for name, one in servers.items()}, "mcp": {"demo": False}})
+        found = ask(gateway, "tools/list").json["result"]
+        assert len(found["tools"]) == sum(len(TOOLS) for _ in servers)
+        return found["ttlMs"], found["cacheScope"]
+
+    assert kept(a=first) == (60000, "private")
+    assert kept(a=first, b=second) == (5000, "private")
+    # What says nothing may change at any moment.
+    assert kept(a=first, b=second, c=old) == (0, "private")
 
 
 def test_news_of_a_server_without_sessions(start_gateway, upstream):

@@ -42,6 +42,8 @@ PITFALLS = {
     "the client's real capabilities reach the server": ["test_capabilities_are_the_clients_own"],
     "a missing capability is 400": ["test_mcp_modern.test_a_question_is_an_answer"],
     "results of older servers get resultType, ttlMs and cacheScope": ["test_results_of_older_servers_are_completed"],
+    "a composed list may be kept as long as the shortest of its parts": [
+        "test_mcp_bridge.test_a_list_may_be_kept_as_long_as_the_shortest_of_its_parts"],
     "a state that a client brings back is sealed, its owner's and of one call": [
         "test_mcp_bridge.test_a_state_is_its_owners_and_of_one_call"],
     "a server may say what it speaks and speak only what is older": [

@@ -20,6 +20,8 @@ class Upstream:
     """A server on a free port of this machine. What it has seen stands in `requests`, as (method, headers, body)."""
 
     def __init__(self, name="u", modern=False, legacy=True, event_stream=False, port=0, certificate=None):
+        # What its lists say of how long they may be kept.
+        self.hints = {}
         self.name, self.modern, self.legacy, self.event_stream = name, modern, legacy, event_stream
         self.requests, self.sessions, self.streams = [], set(), {}
         self.wishes = {}
@@ -267,7 +269,7 @@ def error(body, code, text):
 def reply(up, body):
     method = body["method"]
     if method == "tools/list":
-        return result(body, {"tools": TOOLS})
+        return result(body, {"tools": TOOLS, **up.hints})
     if method == "tools/call":
         return result(body, {"content": [{"type": "text", "text": up.name}]})
     if method == "resources/list":
