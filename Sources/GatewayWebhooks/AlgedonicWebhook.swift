@@ -12,10 +12,13 @@ extension Webhooks {
         let webhook = webhook(url)
         // Signals of the whole node, duplicates left out: more than wait here are as good as one.
         var missed = 0
-        for await event in bus.events(of: .algedonic, buffer: 64) {
+        let signals = bus.events(of: .algedonic, buffer: 64) { event in
+            if case .signal(let signal) = event { signal.level == .operator } else { false }
+        }
+        for await event in signals {
             switch event {
             case .missed(let count): missed += count
-            case .event(.signal(let signal)) where signal.level == .operator:
+            case .event(.signal(let signal)):
                 let body = JSONWriter.object { writer in
                     writer.member("event", "algedonic_signal")
                     writer.member("node", settings.node)

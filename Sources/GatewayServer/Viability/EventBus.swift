@@ -75,14 +75,19 @@ public final class EventBus: Sendable {
     init(_ observers: ClientObservers) { self.observers = observers }
 
     /// Follows a topic, from this call on. What has been published arrives in its order.
-    /// - Parameter buffer: events that wait while nobody takes them; what is more is counted and told as `missed`.
-    public func events<Event>(of topic: EventTopic<Event>, buffer: Int = 100) -> AsyncStream<BusEvent<Event>> {
+    /// - Parameters:
+    ///   - buffer: events that wait while nobody takes them; what is more is counted and told as `missed`.
+    ///   - isWanted: which events are meant at all; what is not neither waits nor is missed.
+    public func events<Event>(
+        of topic: EventTopic<Event>, buffer: Int = 100,
+        where isWanted: @escaping @Sendable (Event) -> Bool = { _ in true }
+    ) -> AsyncStream<BusEvent<Event>> {
         let (stream, continuation) = AsyncStream.makeStream(
             of: BusEvent<Event>.self, bufferingPolicy: .bufferingOldest(max(2, buffer)))
         let missed = Mutex(0)
         let subscriber = Subscriber(
             tell: { value in
-                guard let event = value as? Event else { return }
+                guard let event = value as? Event, isWanted(event) else { return }
                 missed.withLock { missed in
                     if missed > 0 {
                         guard case .enqueued = continuation.yield(.missed(missed)) else {

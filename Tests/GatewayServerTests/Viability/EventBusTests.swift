@@ -46,6 +46,21 @@ struct EventBusTests {
         }
     }
 
+    @Test func whatIsNotWantedTakesNobodysPlace() async {
+        let bus = Self.bus()
+        let events = bus.events(of: Self.numbers, buffer: 2) { $0 % 10 == 0 }
+        for number in 0..<100 where number != 20 { bus.publish(number, to: Self.numbers) }
+        var iterator = events.makeAsyncIterator()
+        for _ in 0..<2 { _ = await iterator.next() }
+        bus.publish(20, to: Self.numbers)
+        bus.end()
+        // 30 to 90 found no place; nothing else counts.
+        guard case .missed(7) = await iterator.next(), case .event(20) = await iterator.next() else {
+            Issue.record("it was told of others")
+            return
+        }
+    }
+
     @Test func whoHasGoneIsForgotten() async {
         let bus = Self.bus()
         #expect(!bus.isFollowed(Self.numbers))
