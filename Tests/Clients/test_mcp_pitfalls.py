@@ -84,6 +84,8 @@ PITFALLS = {
     "calls to one program run at the same time": ["test_calls_to_one_program_overlap"],
     "a process without sessions is none: it is begun anew, and asked for news again": [
         "test_mcp_conformance_modern.test_a_program_that_ends_is_begun_anew_and_asked_for_news_again"],
+    "silence is no evidence of a revision": [
+        "test_mcp_modern_programs.test_a_program_that_was_not_ready_when_it_was_asked_is_asked_again"],
     "processes are reaped on every path": [
         "test_mcp_faults.test_clients_that_vanish_leave_no_process",
         "test_mcp_transports.test_the_end_of_a_session_is_that_of_its_servers"],

@@ -83,8 +83,11 @@ final class ProcessSession: UpstreamSession {
         case .startFailed(let failure, _): lost("\(failure)", mayRetry: false)
         case .ended(let exit, _):
             guard hasStarted else { return }
-            // That is what some make of a request before the handshake: the next one is not asked.
-            if probe != nil, server.speaksLegacy == nil { server.speaksModern = false }
+            // That is what some make of a request before the handshake: the next one is not asked, and is one client's.
+            if probe != nil, server.speaksLegacy == nil {
+                server.speaksModern = false
+                if prefersModern, isShared { return handOver() }
+            }
             lost("its process has ended with \(exit)", mayRetry: true)
         case .closed: break
         }
@@ -160,7 +163,8 @@ final class ProcessSession: UpstreamSession {
         guard number == handshakeNumber else { return false }
         handshakeNumber = -1
         guard message.result != nil else {
-            guard server.speaksModern == nil, server.speaksLegacy == nil else {
+            // Silence or an end may have been all that was known of it: a program that was not ready yet is asked again.
+            guard server.speaksLegacy == nil else {
                 lost("it refused initialize", mayRetry: false)
                 return true
             }
