@@ -28,6 +28,7 @@ public final class Gateway: Sendable {
     let audit: AuditLog
     /// What is given up while memory is short.
     let memory: MemoryWatch
+    let policyGate = PolicyGate()
     let queues = QueueFigures()
     /// The bounds of sessions while slow readers make way.
     private let reducedSession: SessionLimits
@@ -138,6 +139,7 @@ public final class Gateway: Sendable {
             ClientTraces.Limits(clients: settings.operations.maxTraces, events: settings.operations.maxTraceEvents))
         gatekeeper = Gatekeeper(settings.authentication, adminToken: settings.adminToken, now: Clock.wall)
         if settings.isViabilityOn { grantFirst() }
+        holdRules()
     }
 
     var sessionLimits: SessionLimits { memory.step >= .slowReaders ? reducedSession : settings.session }

@@ -161,6 +161,13 @@ extension ViableSystem {
     private func writePolicy(to writer: inout JSONWriter, now: Instant) {
         writer.member("enabled", settings.isPolicyOn)
         writer.member("policy_version", policyVersion)
+        writer.key("purpose")
+        if let purpose = settings.policy.purpose { writer.value(purpose) } else { writer.null() }
+        writer.member("rules") { writer in
+            writer.member("count", settings.policy.rules.count)
+            writer.member("kept", node.ruled.kept)
+            writer.member("refused", node.ruled.refused)
+        }
         writer.member("mode", mode.name)
         writer.member("floor", floor.name)
         writer.member("mode_for_ms", optional: modeSince.map { (now - $0).seconds * 1000 })

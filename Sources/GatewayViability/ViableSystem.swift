@@ -61,6 +61,9 @@ public struct ViableSystem: Sendable {
         (connections?.grants ?? [:], connections?.recalled ?? [:])
     }
 
+    /// The rules that speak of the present mode: what S1 looks messages up in.
+    public var rules: RuleTable? { settings.isPolicyOn ? RuleTable(settings.policy.rules, in: modes.mode) : nil }
+
     /// Clients a second that those who are refused are told to come back at: what S2 hands out.
     public var returnRate: Double { admissionRate.perSecond }
 

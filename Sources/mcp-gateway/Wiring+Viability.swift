@@ -55,6 +55,22 @@ extension Policy {
         patience = Instant.Span(configuration.patience)
         dwell = Instant.Span(configuration.dwell)
         foresight = Instant.Span(configuration.foresight)
+        purpose = configuration.purpose
+        rules = configuration.rules.map { PolicyRule($0) }
+    }
+}
+
+extension PolicyRule {
+    init(_ configuration: GatewayConfiguration.PolicyRule) {
+        let effects: [(OperatingMode, GatewayConfiguration.PolicyRule.Effect?)] = [
+            (.normal, configuration.normal), (.conserve, configuration.conserve), (.survive, configuration.survive),
+        ]
+        self.init(
+            client: configuration.client.flatMap { NamePattern($0) }, tier: configuration.tier,
+            type: configuration.type.flatMap { NamePattern($0) }, effects: [:])
+        for case (let mode, let effect?) in effects {
+            self.effects[mode] = effect == .keep ? .keep : .refuse
+        }
     }
 }
 

@@ -225,6 +225,15 @@ extension ReportMover {
                 node.system.reload(policy)
             }),
         ReportMover(
+            name: "another purpose, and a rule", fields: ["s5.purpose", "s5.rules.count"],
+            different: { settings in
+                settings.policy.purpose = "serve"
+                settings.policy.rules = [PolicyRule(tier: "premium", effects: [.survive: .keep])]
+            }),
+        ReportMover(
+            name: "messages that rules keep and refuse", fields: ["s5.rules.kept", "s5.rules.refused"],
+            moved: { node, _ in node.node.ruled = (3, 5) }),
+        ReportMover(
             name: "event loops that stay late",
             fields: prefixed(
                 "s5.",

@@ -97,5 +97,10 @@ extension SettingTable {
         Setting(
             "policy.foresight", \.policy.foresight, .duration(.zero ... .seconds(86_400)),
             "How long before a bound is reached a forecast is heeded"),
+        Setting(
+            "policy.purpose", \.policy.purpose, .optional(.text), "What the node is there for; shown in the report"),
+        Setting(
+            "policy.rules", \.policy.rules, .policyRules,
+            "What becomes of messages by client, tier and type in each mode"),
     ]
 }

@@ -108,6 +108,31 @@ extension GatewayConfiguration {
         public init() {}
     }
 
+    /// One entry of `policy.rules`.
+    public struct PolicyRule: Sendable, Equatable {
+        /// What becomes of a message.
+        public enum Effect: String, Sendable, CaseIterable {
+            /// It is taken although the mode would refuse it.
+            case keep
+            /// It is refused, whatever its priority.
+            case refuse
+        }
+
+        /// Whose messages: an id, or `prefix*`.
+        public var client: String?
+        /// Of which tier their tokens are.
+        public var tier: String?
+        /// Of which type the messages are: a type, or `prefix*`.
+        public var type: String?
+        /// What becomes of them in each mode.
+        public var normal: Effect?
+        public var conserve: Effect?
+        public var survive: Effect?
+
+        /// A rule that says nothing yet.
+        public init() {}
+    }
+
     /// By what the node lives when there is more to do than time.
     public struct Policy: Sendable, Equatable {
         /// What is refused, each with what stands before it.
@@ -137,6 +162,10 @@ extension GatewayConfiguration {
         public var dwell: Duration = .seconds(10)
         /// How long before a bound is reached a forecast is heeded.
         public var foresight: Duration = .seconds(60)
+        /// What the node is there for; it is shown and changes nothing.
+        public var purpose: String?
+        /// What becomes of certain messages in certain modes; the first that fits decides.
+        public var rules: [PolicyRule] = []
 
         /// The defaults.
         public init() {}

@@ -519,6 +519,7 @@ extension Gateway {
             return .answer(.problem(.rateLimited(retryAfter: wait.roundedUpSeconds)).adding(headers))
         }
         takeTraceParent(of: request, loop)
+        loop.context.tier = principal?.tier
         if let number = parsed.number {
             let outcome = try acceptNumbered(
                 parsed, number, from: handle, channel: nil, loop, later: later(request, headers, loop))

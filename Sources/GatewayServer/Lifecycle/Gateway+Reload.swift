@@ -10,6 +10,7 @@ extension Gateway {
         admission.apply(new)
         drainSettings.withLock { $0 = new.drain }
         if let version = viability.reload(new.viability.policy) {
+            holdRules()
             logger.notice("policy changed", metadata: ["version": "\(version)"])
         }
         watching.store(Watching(new).rawValue, ordering: .relaxed)

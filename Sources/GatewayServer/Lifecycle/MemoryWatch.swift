@@ -17,6 +17,8 @@ final class MemoryWatch: Sendable {
     private let ladder: Mutex<OverloadLadder>
     /// What is given up whatever the memory would allow, because S5 says so.
     private let floor = Atomic<UInt8>(0)
+    /// What is given up because of the memory alone.
+    private let own = Atomic<UInt8>(0)
     private let measure: @Sendable (_ enough: Int) -> Int
     private let current = Atomic<UInt8>(0)
     private let used = Atomic<Int>(0)
@@ -48,6 +50,7 @@ final class MemoryWatch: Sendable {
         return ladder.withLock { ladder in
             let before = ladder.step
             ladder.use(bytes)
+            own.store(ladder.step.rawValue, ordering: .relaxed)
             current.store(max(ladder.step.rawValue, floor.load(ordering: .relaxed)), ordering: .relaxed)
             return ladder.step == before ? nil : ladder.step
         }
@@ -66,6 +69,17 @@ final class MemoryWatch: Sendable {
         guard !step.admits(priority) else { return }
         refusedMessages.add(1, ordering: .relaxed)
         throw refusal("messages with priority \(priority.name)") { $0.admits(priority) }
+    }
+
+    /// Refuses a message that there is no memory for, whatever S5 says.
+    /// - Returns: whether it would have been refused because of what S5 says.
+    func requireRoom(_ priority: Priority) throws(Problem) -> Bool {
+        let step = OverloadLadder.Step(rawValue: own.load(ordering: .relaxed)) ?? .none
+        guard step.admits(priority) else {
+            refusedMessages.add(1, ordering: .relaxed)
+            throw .noMemory("messages with priority \(priority.name)")
+        }
+        return !self.step.admits(priority)
     }
 
     /// - Returns: why a new connection may not be.

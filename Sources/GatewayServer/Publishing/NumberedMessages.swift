@@ -10,6 +10,8 @@ final class ClientSequencer: Sendable {
         let bytes: [UInt8]
         /// The topic's channel that it was pushed on.
         let channel: String?
+        /// The tier of the token that it came with.
+        let tier: String?
     }
 
     enum Answer: Sendable {
@@ -57,7 +59,8 @@ extension Gateway {
         let sequencer = sender.sequencer()
         let arrival = sequencer.state.withLock {
             $0.arrived(number, cost: request.bytes.count, limits: limits, now: now) {
-                .init(number: number, bytes: Array(request.bytes), channel: channel)
+                .init(
+                    number: number, bytes: Array(request.bytes), channel: channel, tier: loop.context.tier)
             }
         }
         switch arrival {
@@ -107,6 +110,7 @@ extension Gateway {
     private func process(
         _ waiting: ClientSequencer.Waiting, from sender: SessionHandle, _ loop: LoopState
     ) -> ClientSequencer.Answer {
+        loop.context.tier = waiting.tier
         do throws(Problem) {
             let result = waiting.bytes.withUnsafeBytes { bytes in
                 Result { () throws(Problem) in

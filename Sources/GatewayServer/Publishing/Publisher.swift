@@ -20,6 +20,8 @@ struct PublishContext {
     var call: HandlerCall?
     /// Where in a trace the request stands that the message came with.
     var traceParent: TraceContext?
+    /// The tier of the token of the client that the present message is from; whoever takes a client's message says it.
+    var tier: String?
     /// The trace of the present message, if it is recorded.
     var trace: MessageTrace?
 }
@@ -242,11 +244,20 @@ extension Gateway {
         return outcome
     }
 
+    /// Refuses a message that a rule of the policy refuses, or that there is no room for.
+    private func require(_ request: PublishRequest, from sender: SessionHandle?, tier: String?) throws(Problem) {
+        // The type is decoded for rules only.
+        guard policyGate.isOn else { return try memory.require(request.priority) }
+        let type = request.type.map { JSONText.decode(request.bytes[$0]) } ?? ""
+        try policyGate.require(
+            request.priority, client: sender?.clientID.text, tier: tier, type: type, memory: memory)
+    }
+
     private func route(
         _ request: PublishRequest, _ context: inout PublishContext
     ) throws(Problem) -> (PublishOutcome, Message, routed: Instant) {
         guard let data = request.data else { throw .missingFields }
-        try memory.require(request.priority)
+        try require(request, from: nil, tier: nil)
         if request.to != nil { throw .invalidMessage("`to` is for clients; back ends give client_id") }
         let targets = [
             request.clientID != nil, request.clientIDs != nil, request.topic != nil, request.isBroadcast,
@@ -386,7 +397,7 @@ extension Gateway {
     ) throws(Problem) -> Accepted {
         guard let type = request.type, let data = request.data else { throw .missingFields }
         try validate(request)
-        try memory.require(request.priority)
+        try require(request, from: sender, tier: context.tier)
         let from = sender.clientID.text
         if let to = request.to {
             guard let recipient = ClientID(to) else { throw .invalidMessage("to: \(Problem.invalidClientID.reason)") }

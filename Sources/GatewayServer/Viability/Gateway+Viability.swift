@@ -49,11 +49,15 @@ extension Gateway {
         memory.stand(standings)
         admission.grant(shares.granted, of: node.connectionCapacity)
         memory.require(atLeast: floor)
+        holdRules()
         if currentPhase == .serving { admission.returns(at: returnRate) }
         carry(out: events)
         for (transport, count) in shares.recalled { await takeBack(count, of: transport) }
         viability.tellReports()
     }
+
+    /// Lets messages be looked up in the rules that speak of the present mode.
+    func holdRules() { policyGate.hold(settings.isViabilityOn ? viability.withSystem { $0.rules } : nil) }
 
     /// Carries out what the viable system has decided, and tells whom it concerns.
     func carry(out events: [ViableEvent]) {
@@ -117,6 +121,7 @@ extension Gateway {
             switches.better.load(ordering: .relaxed), switches.worse.load(ordering: .relaxed)
         )
         node.returns = admission.returnFigures
+        node.ruled = policyGate.figures
         node.retry = settings.retry
         node.drainRate = drainSettings.withLock(\.rate)
         return node

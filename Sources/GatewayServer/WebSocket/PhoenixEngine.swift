@@ -243,6 +243,7 @@ class PhoenixEngine: SocketEngine {
             var later: AnswerLater {
                 .push(id, ReplyAddress(joinRef: incoming.joinRef, ref: incoming.ref, topic: incoming.topicText))
             }
+            loop.context.tier = identity?.principal.tier
             if let number = request.number {
                 let outcome = try gateway.acceptNumbered(
                     request, number, from: handle, channel: own, loop, later: later)

@@ -35,6 +35,10 @@ public struct Policy: Equatable, Sendable {
     public var dwell = Instant.Span.seconds(10)
     /// How long before a bound is reached S4 is heeded.
     public var foresight = Instant.Span.seconds(60)
+    /// What the node is there for, in the words of whoever runs it; it is shown and changes nothing.
+    public var purpose: String?
+    /// What becomes of certain messages in certain modes; the first rule that fits decides.
+    public var rules: [PolicyRule] = []
 
     public init() {}
 

@@ -1,0 +1,111 @@
+/// Which names a rule is about: one, all that begin in a certain way, or all.
+public enum NamePattern: Equatable, Sendable {
+    case exact(String)
+    /// `sensor-*` is `prefix("sensor-")`.
+    case prefix(String)
+    case any
+
+    /// Reads `name`, `prefix*` or `*`; a star stands at the end or nowhere.
+    public init?(_ text: String) {
+        if text == "*" {
+            self = .any
+        } else if text.hasSuffix("*"), !text.dropLast().contains("*") {
+            self = .prefix(String(text.dropLast()))
+        } else if !text.isEmpty, !text.contains("*") {
+            self = .exact(text)
+        } else {
+            return nil
+        }
+    }
+
+    /// Whether the pattern covers a name.
+    public func matches(_ name: String) -> Bool {
+        switch self {
+        case .exact(let wanted): name == wanted
+        case .prefix(let prefix): name.hasPrefix(prefix)
+        case .any: true
+        }
+    }
+}
+
+/// One rule of S5 (`policy.rules`): what becomes of certain messages in certain modes.
+public struct PolicyRule: Equatable, Sendable {
+    /// What becomes of a message.
+    public enum Effect: Equatable, Sendable {
+        /// It is taken although the mode would refuse it; what there is no memory for is refused all the same.
+        case keep
+        /// It is refused, whatever its priority.
+        case refuse
+    }
+
+    /// Whose messages; `nil` for everybody's, those of back ends too, which have neither a client's id nor a tier.
+    public var client: NamePattern?
+    /// Of which tier their tokens are; `nil` for any, and for none.
+    public var tier: String?
+    /// Of which type the messages are; `nil` for any.
+    public var type: NamePattern?
+    /// What becomes of them; a mode that is not named is none of this rule's business.
+    public var effects: [OperatingMode: Effect]
+
+    public init(
+        client: NamePattern? = nil, tier: String? = nil, type: NamePattern? = nil, effects: [OperatingMode: Effect]
+    ) {
+        self.client = client
+        self.tier = tier
+        self.type = type
+        self.effects = effects
+    }
+}
+
+/// The rules that speak of one mode, in the form in which they are looked up: by type at once, and in their order from
+/// there on. The first that fits decides.
+public struct RuleTable: Equatable, Sendable {
+    private struct Entry: Equatable, Sendable {
+        let client: NamePattern?
+        let tier: String?
+        /// `nil` where the place in the table says it already.
+        let type: NamePattern?
+        let effect: PolicyRule.Effect
+
+        func fits(client name: String?, tier token: String?, type kind: String) -> Bool {
+            if let client {
+                guard let name, client.matches(name) else { return false }
+            }
+            if let tier, tier != token { return false }
+            return type?.matches(kind) ?? true
+        }
+    }
+
+    /// The mode that it is for.
+    public let mode: OperatingMode
+    /// For each type that a rule names, the rules that may fit it.
+    private var named: [String: [Entry]] = [:]
+    /// For all other types.
+    private var others: [Entry] = []
+
+    /// - Returns: `nil` if no rule speaks of the mode.
+    public init?(_ rules: [PolicyRule], in mode: OperatingMode) {
+        self.mode = mode
+        let spoken = rules.compactMap { rule in rule.effects[mode].map { (rule, $0) } }
+        guard !spoken.isEmpty else { return nil }
+        for case .exact(let name)? in spoken.map(\.0.type) {
+            named[name] = spoken.filter { $0.0.type?.matches(name) ?? true }.map { rule, effect in
+                Entry(client: rule.client, tier: rule.tier, type: nil, effect: effect)
+            }
+        }
+        others = spoken.compactMap { rule, effect in
+            if case .exact? = rule.type { return nil }
+            return Entry(client: rule.client, tier: rule.tier, type: rule.type, effect: effect)
+        }
+    }
+
+    /// What the rules say of a message.
+    /// - Parameters:
+    ///   - client: its sender; `nil` for a back end.
+    ///   - tier: the tier of the sender's token.
+    /// - Returns: `nil` if none of them fits.
+    public func effect(client: String?, tier: String?, type: String) -> PolicyRule.Effect? {
+        let entries = named[type] ?? others
+        return entries.first { $0.fits(client: client, tier: tier, type: type) }?.effect
+    }
+}
