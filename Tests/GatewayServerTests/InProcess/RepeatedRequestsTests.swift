@@ -97,32 +97,30 @@ extension InProcess {
             }
         }
 
-        @Test(.timeLimit(.minutes(2)))
-        func `requests that begin alike do not meet the parser, in one piece or in two`() async throws {
+        @Test(.timeLimit(.minutes(2)), arguments: [false, true])
+        func `requests that begin alike do not meet the parser, in one piece or in two`(isCut: Bool) async throws {
             try await withGateway(endpoints: [Mirrors()]) { gateway in
                 let port = try gateway.port(.http)
-                for isCut in [false, true] {
-                    var script: [(bytes: [UInt8], answers: Int)] = []
-                    for number in 0..<20 {
-                        let body = "body \(number)"
-                        let head =
-                            "POST /mirror HTTP/1.1\r\nHost: localhost\r\nContent-Length: \(body.utf8.count)\r\n\r\n"
-                        if isCut { script.append((Array(head.utf8), 0)) }
-                        script.append((Array((isCut ? body : head + body).utf8), 1))
-                    }
-                    let conversation = Conversation(port)
-                    let sent = script
-                    let answers = await onThread { conversation.run(sent, expecting: 20, closing: false) }
-                    #expect(answers.count == 20)
-                    // The first is met before anybody watches, the second is what the others are compared with.
-                    let hits = try await onLoop(gateway) { loop in
-                        var hits = 0
-                        loop.forEachMember { hits += ($0 as? HTTPFront)?.repeated?.hits ?? 0 }
-                        return hits
-                    }
-                    #expect(hits == 18)
-                    await onThread { conversation.end() }
+                var script: [(bytes: [UInt8], answers: Int)] = []
+                for number in 0..<20 {
+                    let body = "body \(number)"
+                    let head =
+                        "POST /mirror HTTP/1.1\r\nHost: localhost\r\nContent-Length: \(body.utf8.count)\r\n\r\n"
+                    if isCut { script.append((Array(head.utf8), 0)) }
+                    script.append((Array((isCut ? body : head + body).utf8), 1))
                 }
+                let conversation = Conversation(port)
+                let sent = script
+                let answers = await onThread { conversation.run(sent, expecting: 20, closing: false) }
+                #expect(answers.count == 20)
+                // The first is met before anybody watches, the second is what the others are compared with.
+                let hits = try await onLoop(gateway) { loop in
+                    var hits = 0
+                    loop.forEachMember { hits += ($0 as? HTTPFront)?.repeated?.hits ?? 0 }
+                    return hits
+                }
+                #expect(hits == 18)
+                await onThread { conversation.end() }
             }
         }
     }
