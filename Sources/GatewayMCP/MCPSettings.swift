@@ -37,19 +37,34 @@ public struct MCPSettings: Sendable {
         public let isEventStream: Bool
         /// Connections to each address, where they differ from the other servers'.
         public let pool: LeasePool.Limits?
+        /// Whether its limit of calls is learned, where that differs from the other servers'.
+        public let isLimited: Bool?
 
         public init(
             name: String, target: Target, isStateless: Bool = false, isEventStream: Bool = false,
-            pool: LeasePool.Limits? = nil
+            pool: LeasePool.Limits? = nil, isLimited: Bool? = nil
         ) {
             self.name = name
             self.target = target
             self.isStateless = isStateless
             self.isEventStream = isEventStream
             self.pool = pool
+            self.isLimited = isLimited
         }
     }
 
+    /// Limits of calls that are learned from how long they take.
+    public struct AdaptiveLimits: Sendable, Equatable {
+        /// Whether servers that say nothing of it have one.
+        public var isEnabled = false
+        public var limits = AdaptiveLimit.Limits()
+        /// How many calls of one server wait for their turn.
+        public var queue = 1_000
+
+        public init() {}
+    }
+
+    public var adaptiveLimits = AdaptiveLimits()
     public var servers: [Server] = [Server(name: "demo", target: .demo)]
     public var prefix = ExposedNames.Prefix.collision
     /// Addresses that show a part of what there is.

@@ -44,7 +44,7 @@ final class Webhook: Sendable {
         self.url = url
         self.settings = settings
         self.attempt = attempt
-        permits = WorkPermits(concurrency: settings.concurrency, queue: settings.queue)
+        permits = WorkPermits(settings.permits, queue: settings.queue)
         state = Mutex(
             State(breaker: CircuitBreaker(limits: settings.breaker), budget: RetryBudget(ratio: settings.retryRatio)))
     }
@@ -54,7 +54,11 @@ final class Webhook: Sendable {
     func call(_ body: [UInt8], id: String, timeout: Instant.Span) async throws -> [UInt8]? {
         let deadline = MonotonicClock.now + timeout
         do {
-            return try await permits.withPermit(until: deadline) { try await attempts(body, id: id, deadline) }
+            return try await permits.withPermit(until: deadline) {
+                try await attempts(body, id: id, deadline)
+            } outcome: {
+                Self.outcome($0)
+            }
         } catch let refusal as WorkPermits.Refusal {
             state.withLock { $0.figures.refused += 1 }
             switch refusal {
@@ -65,6 +69,17 @@ final class Webhook: Sendable {
                 throw Problem(
                     503, "pool_timeout", "webhooks.concurrency calls were under way all the time", retryAfter: 1)
             }
+        }
+    }
+
+    /// What a call's end says about how many there may be.
+    private static func outcome(_ result: Result<[UInt8]?, any Error>) -> AdaptiveLimit.Outcome {
+        switch result {
+        case .success: .answered
+        case .failure(let problem as Problem) where problem.status < 500: .answered
+        // An open breaker has asked nobody.
+        case .failure(let problem as Problem): problem.status == 503 ? .ignored : .dropped
+        case .failure: .ignored
         }
     }
 
@@ -175,6 +190,7 @@ final class Webhook: Sendable {
         upstream.failures = calls.failures
         upstream.latencies = calls.latencies
         upstream.pool = permits.health
+        upstream.limit = settings.adaptiveLimits == nil ? nil : permits.figures
         return upstream
     }
 

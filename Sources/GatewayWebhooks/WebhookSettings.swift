@@ -25,6 +25,8 @@ public struct WebhookSettings: Sendable {
     public var retryRatio = 0.2
     /// Calls to one webhook that are under way at a time.
     public var concurrency = 32
+    /// Where fewer are under way as soon as more of them only take longer; `nil` where not.
+    public var adaptiveLimits: AdaptiveLimit.Limits?
     /// Calls to one webhook that wait for their turn.
     public var queue = 256
     /// Bytes of an answer.
@@ -41,4 +43,12 @@ public struct WebhookSettings: Sendable {
     public var node = "node"
 
     public init() {}
+
+    /// How many calls to one webhook may be under way.
+    var permits: AdaptiveLimit.Limits {
+        guard let own = adaptiveLimits else { return .fixed(concurrency) }
+        let maximum = min(own.maximum, concurrency)
+        return AdaptiveLimit.Limits(
+            initial: own.initial, minimum: min(own.minimum, maximum), maximum: maximum, slack: own.slack)
+    }
 }

@@ -5,9 +5,8 @@ import Synchronization
 /// Lets a bounded number of calls be under way at a time; others wait in order, as many as may, each until its deadline.
 final class WorkPermits: Sendable {
     private struct State {
-        var pool: LeasePool
-        var effects = LeasePool.Effects()
-        var waiting: [LeasePool.Ticket: CheckedContinuation<LeasePool.Lease, any Error>] = [:]
+        var gate: ConcurrencyGate
+        var waiting: [ConcurrencyGate.Ticket: CheckedContinuation<Instant, any Error>] = [:]
     }
 
     /// Why there is no permit.
@@ -16,41 +15,49 @@ final class WorkPermits: Sendable {
     private let state: Mutex<State>
 
     /// - Parameters:
-    ///   - concurrency: permits.
+    ///   - limits: how many permits there are; they may be as many as are found to do good.
     ///   - queue: how many may wait for one.
-    init(concurrency: Int, queue: Int) {
-        // A permit is nothing that ages; how long one may be waited for is said by each call.
-        let limits = LeasePool.Limits(
-            size: concurrency, overflow: 0, checkoutTimeout: .seconds(86_400), queue: queue,
-            idleTimeout: .seconds(86_400 * 365), leaseAge: .seconds(86_400 * 365))
-        state = Mutex(State(pool: LeasePool(limits: limits)))
+    init(_ limits: AdaptiveLimit.Limits, queue: Int) {
+        state = Mutex(State(gate: ConcurrencyGate(limits: limits, queue: queue)))
     }
 
-    var health: PoolHealth { state.withLock { $0.pool.health } }
+    var health: PoolHealth { state.withLock { $0.gate.health } }
+
+    /// What the limit has come to.
+    var figures: ConcurrencyGate.Figures { state.withLock { $0.gate.figures } }
 
     /// Runs `body` with a permit.
+    /// - Parameters:
+    ///   - body: the work.
+    ///   - outcome: what the work's end says about whoever does it.
     /// - Throws: `Refusal` without a permit, or what `body` throws.
     @discardableResult
-    func withPermit<Result: Sendable>(
-        until deadline: Instant, _ body: () async throws -> Result
-    ) async throws -> Result {
-        let lease = try await acquire(until: deadline)
-        defer {
-            state.withLock { state in
-                state.pool.checkin(lease, now: MonotonicClock.now, effects: &state.effects)
-                Self.settle(&state)
-            }
+    func withPermit<Value: Sendable, Failure: Error>(
+        until deadline: Instant, _ body: () async throws(Failure) -> Value,
+        outcome: (Result<Value, Failure>) -> AdaptiveLimit.Outcome = { _ in .answered }
+    ) async throws -> Value {
+        let begun = try await acquire(until: deadline)
+        let result: Result<Value, Failure>
+        do {
+            result = .success(try await body())
+        } catch { result = .failure(error) }
+        state.withLock { state in
+            let now = MonotonicClock.now
+            state.gate.leave(begunAt: begun, now: now, outcome(result))
+            Self.grant(&state, now)
         }
-        return try await body()
+        return try result.get()
     }
 
-    private func acquire(until deadline: Instant) async throws -> LeasePool.Lease {
+    /// - Returns: when the permit was given.
+    private func acquire(until deadline: Instant) async throws -> Instant {
         let place = Place()
         let expiry = Task {
             try await Task.sleep(for: .nanoseconds(max(0, (deadline - MonotonicClock.now).nanoseconds)))
             state.withLock { state in
-                state.pool.advance(to: MonotonicClock.now, effects: &state.effects)
-                Self.settle(&state)
+                while let ticket = state.gate.expired(by: MonotonicClock.now) {
+                    state.waiting.removeValue(forKey: ticket)?.resume(throwing: Refusal.timeout)
+                }
             }
         }
         defer { expiry.cancel() }
@@ -58,14 +65,14 @@ final class WorkPermits: Sendable {
             try await withCheckedThrowingContinuation { continuation in
                 state.withLock { state in
                     guard !Task.isCancelled else { return continuation.resume(throwing: CancellationError()) }
-                    switch state.pool.checkout(deadline: deadline, now: MonotonicClock.now, effects: &state.effects) {
-                    case .leased(let lease): continuation.resume(returning: lease)
-                    case .refused(.timeout): continuation.resume(throwing: Refusal.timeout)
-                    case .refused: continuation.resume(throwing: Refusal.queueFull)
+                    let now = MonotonicClock.now
+                    switch state.gate.enter(deadline: deadline, now: now) {
+                    case .entered: continuation.resume(returning: now)
+                    case .timeout: continuation.resume(throwing: Refusal.timeout)
+                    case .queueFull: continuation.resume(throwing: Refusal.queueFull)
                     case .waiting(let ticket):
                         place.ticket.withLock { $0 = ticket }
                         state.waiting[ticket] = continuation
-                        Self.settle(&state)
                     }
                 }
             }
@@ -74,8 +81,7 @@ final class WorkPermits: Sendable {
                 guard let ticket = place.ticket.withLock({ $0 }),
                     let continuation = state.waiting.removeValue(forKey: ticket)
                 else { return }
-                _ = state.pool.cancel(ticket, now: MonotonicClock.now, effects: &state.effects)
-                Self.settle(&state)
+                state.gate.withdraw(ticket)
                 continuation.resume(throwing: CancellationError())
             }
         }
@@ -83,26 +89,16 @@ final class WorkPermits: Sendable {
 
     /// Where a call waits, once it does.
     private final class Place: Sendable {
-        let ticket = Mutex<LeasePool.Ticket?>(nil)
+        let ticket = Mutex<ConcurrencyGate.Ticket?>(nil)
     }
 
-    /// Does what the pool asks for. To open a permit is nothing.
-    private static func settle(_ state: inout State) {
-        while !state.effects.isEmpty {
-            let effects = state.effects
-            state.effects = LeasePool.Effects()
-            for grant in effects.granted {
-                state.waiting.removeValue(forKey: grant.ticket)?.resume(returning: grant.lease)
+    private static func grant(_ state: inout State, _ now: Instant) {
+        while let ticket = state.gate.next(now: now) {
+            guard let continuation = state.waiting.removeValue(forKey: ticket) else {
+                state.gate.leave(begunAt: now, now: now, .ignored)
+                continue
             }
-            for ticket in effects.expired {
-                state.waiting.removeValue(forKey: ticket)?.resume(throwing: Refusal.timeout)
-            }
-            for ticket in effects.failed {
-                state.waiting.removeValue(forKey: ticket)?.resume(throwing: Refusal.queueFull)
-            }
-            for resource in effects.open {
-                _ = state.pool.opened(resource, now: MonotonicClock.now, effects: &state.effects)
-            }
+            continuation.resume(returning: now)
         }
     }
 }

@@ -15,6 +15,9 @@ extension MCPSettings {
             strategy: connections.strategy == .fifo ? .fifo : .lifo,
             checkoutTimeout: Instant.Span(connections.checkoutTimeout), queue: connections.queue,
             idleTimeout: Instant.Span(connections.idleTimeout))
+        adaptiveLimits.isEnabled = configuration.adaptiveLimits.enabled
+        adaptiveLimits.limits = AdaptiveLimit.Limits(configuration.adaptiveLimits)
+        adaptiveLimits.queue = configuration.adaptiveLimits.queue
         servers = []
         for server in configuration.mcpServers { servers.append(try MCPSettings.Server(server, environment, pool)) }
         if mcp.demo, !servers.contains(where: { $0.name == "demo" }) {
@@ -76,6 +79,14 @@ extension MCPSettings {
     }
 }
 
+extension AdaptiveLimit.Limits {
+    init(_ limits: GatewayConfiguration.AdaptiveLimits) {
+        self.init(
+            initial: limits.initial, minimum: min(limits.minimum, limits.maximum), maximum: limits.maximum,
+            slack: Instant.Span(limits.slack))
+    }
+}
+
 extension MCPSettings.Server {
     init(
         _ server: GatewayConfiguration.MCPServer, _ environment: [String: String], _ pool: LeasePool.Limits
@@ -107,7 +118,7 @@ extension MCPSettings.Server {
         own.overflow = server.poolOverflow ?? pool.overflow
         self.init(
             name: server.name, target: target, isStateless: server.isStateless, isEventStream: server.isEventStream,
-            pool: own == pool ? nil : own)
+            pool: own == pool ? nil : own, isLimited: server.isLimited)
     }
 
     /// Puts variables of the environment in the place of `${NAME}`.

@@ -208,6 +208,8 @@ extension WebhookSettings {
             initial: Instant.Span(webhooks.retryDelay), limit: Instant.Span(webhooks.maxRetryDelay))
         retryRatio = webhooks.retryRatio
         concurrency = webhooks.concurrency
+        adaptiveLimits =
+            configuration.adaptiveLimits.enabled ? AdaptiveLimit.Limits(configuration.adaptiveLimits) : nil
         queue = webhooks.queue
         maxAnswerSize = webhooks.maxAnswerSize
         onFailure = webhooks.onFailure == .allow ? .allow : .deny

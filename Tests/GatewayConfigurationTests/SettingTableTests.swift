@@ -86,6 +86,7 @@ import Testing
             "webhooks.max_answer_size": "2KiB", "webhooks.on_failure": "allow", "webhooks.retry_ratio": "0.5",
             "webhooks.retry_delay": "200ms", "webhooks.max_retry_delay": "21s",
             "circuit_breaker.threshold": "0.7", "mcp.retry_ratio": "0.5", "pool.strategy": "fifo",
+            "adaptive_limits.enabled": "true", "adaptive_limits.slack": "30ms",
             "routing.minimum_dwell": "2s", "routing.maximum_dwell": "21s",
             "viability.enabled": "false", "viability.algedonic.enabled": "false",
             "viability.algedonic.onset": "0.85", "viability.algedonic.release": "0.5",

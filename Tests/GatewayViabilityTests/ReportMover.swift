@@ -89,6 +89,18 @@ extension ReportMover {
                 }
             }),
         ReportMover(
+            name: "calls of a server with a limit",
+            fields: prefixed(
+                "s1.units[].limit.", "limit in_flight waiting refused round_trip_ms unloaded_round_trip_ms"),
+            calm: { node, _ in node.units[0].limit = ConcurrencyGate.Figures(limit: 4, isLearned: true) },
+            moved: { node, _ in
+                var limit = ConcurrencyGate.Figures(
+                    limit: 8, inFlight: 7, waiting: 2, roundTrip: .milliseconds(40),
+                    unloadedRoundTrip: .milliseconds(30), isLearned: true)
+                limit.refused = 3
+                node.units[0].limit = limit
+            }),
+        ReportMover(
             name: "another window of variety",
             fields: ["s1.variety.window_ms", "s1.units[].variety.window_ms"],
             different: { $0.varietyWindow = .seconds(30) }),

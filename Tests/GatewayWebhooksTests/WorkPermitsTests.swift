@@ -30,11 +30,11 @@ import Testing
 
     /// Calls in any number, some of which are cancelled and some of which run out of time.
     @Test(arguments: 0..<8) func `never more than may be, and no permit is lost`(seed: UInt64) async {
-        let permits = WorkPermits(concurrency: 3, queue: 1000)
+        let permits = WorkPermits(.fixed(3), queue: 1000)
         let counts = Counts()
         await withTaskGroup(of: Void.self) { group in
             for number in 0..<200 {
-                let chance = (UInt64(number) &+ seed &* 1000) &* 0x9E37_79B9_7F4A_7C15 >> 60
+                let chance = ((UInt64(number) &+ seed &* 1000) &* 0x9E37_79B9_7F4A_7C15) >> 60
                 group.addTask {
                     let task = Task {
                         let deadline = chance == 1 ? MonotonicClock.now + .milliseconds(1) : Instant.distantFuture
@@ -59,7 +59,7 @@ import Testing
     }
 
     @Test func `who finds the queue full is sent away at once`() async throws {
-        let permits = WorkPermits(concurrency: 1, queue: 0)
+        let permits = WorkPermits(.fixed(1), queue: 0)
         try await permits.withPermit(until: never) {
             await #expect(throws: WorkPermits.Refusal.queueFull) {
                 try await permits.withPermit(until: never) { () }
@@ -69,7 +69,7 @@ import Testing
     }
 
     @Test func `who waits too long is sent away, and its place goes to the next`() async throws {
-        let permits = WorkPermits(concurrency: 1, queue: 1)
+        let permits = WorkPermits(.fixed(1), queue: 1)
         try await permits.withPermit(until: never) {
             await #expect(throws: WorkPermits.Refusal.timeout) {
                 try await permits.withPermit(until: MonotonicClock.now + .milliseconds(5)) { () }

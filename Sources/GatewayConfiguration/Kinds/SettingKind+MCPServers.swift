@@ -54,7 +54,7 @@ private enum MCPServerEntry {
         // Keys that desktop clients write and that mean nothing to a gateway are read over: `type`, `disabled` is not.
         let known = [
             "command", "args", "env", "cwd", "url", "replicas", "pool", "headers", "stateless", "type", "transport",
-            "disabled",
+            "disabled", "adaptive_limit",
         ]
         if let stranger = fields.first(where: { !known.contains($0.key) }) {
             let hint = NearestName.of(stranger.key, among: known).map { "did you mean \($0)?" }
@@ -65,6 +65,7 @@ private enum MCPServerEntry {
         }
         func value(_ key: String) -> SourceTree? { fields.first { $0.key == key }?.value }
         let isStateless = try flag(value("stateless"), "stateless")
+        let isLimited = try value("adaptive_limit").map { tree throws(Mismatch) in try flag(tree, "adaptive_limit") }
         if value("url") != nil || value("replicas") != nil {
             let addresses: [GatewayConfiguration.MCPServer.Replica]
             if let tree = value("url") {
@@ -76,18 +77,21 @@ private enum MCPServerEntry {
                 name: name, target: .url(addresses, headers: try texts(value("headers"), "headers")),
                 isStateless: isStateless)
             server.isEventStream = ["type", "transport"].contains { isWord(value($0), "sse") }
+            server.isLimited = isLimited
             if let pool = value("pool") { try read(pool, into: &server) }
             return server
         }
         guard let tree = value("command") else {
             throw Mismatch(message: "expected command or url", line: tree.line)
         }
-        return .init(
+        var server = GatewayConfiguration.MCPServer(
             name: name,
             target: .command(
                 try text(tree, "a program"), arguments: try list(value("args")),
                 environment: try texts(value("env"), "env"), directory: try value("cwd").map(directory)),
             isStateless: isStateless)
+        server.isLimited = isLimited
+        return server
     }
 
     private static func url(_ tree: SourceTree) throws(Mismatch) -> String {
@@ -236,6 +240,7 @@ private enum MCPServerEntry {
             if let directory { parts.append("\"cwd\": \(JSONText.quoted(directory))") }
         }
         if server.isStateless { parts.append("\"stateless\": true") }
+        if let isLimited = server.isLimited { parts.append("\"adaptive_limit\": \(isLimited)") }
         return "{\(parts.joined(separator: ", "))}"
     }
 }

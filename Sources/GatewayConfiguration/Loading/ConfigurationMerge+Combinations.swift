@@ -32,6 +32,9 @@ extension ConfigurationMerge {
         require(
             configuration.viability.algedonic.release < configuration.viability.algedonic.onset,
             "viability.algedonic.release", "must be less than", "viability.algedonic.onset")
+        require(
+            configuration.adaptiveLimits.minimum <= configuration.adaptiveLimits.maximum,
+            "adaptive_limits.minimum", "must not be more than", "adaptive_limits.maximum")
         let control = configuration.viability.control
         if control.webSocketFloor + control.eventStreamFloor > 1 {
             refuse(

@@ -436,6 +436,22 @@ extension SettingTable {
             "pool.queue", \.pool.queue, .optional(.integer(0...1_000_000)),
             "Requests that may wait for one; unset, any number"),
         Setting("pool.idle_timeout", \.pool.idleTimeout, interval, "How long a free connection is kept"),
+        Setting(
+            "adaptive_limits.enabled", \.adaptiveLimits.enabled, .flag,
+            "Whether calls of a server or webhook at a time are limited to what it is found to do well"),
+        Setting(
+            "adaptive_limits.initial", \.adaptiveLimits.initial, .integer(1...100_000),
+            "Calls of one event loop to one server that may be under way at the beginning"),
+        Setting(
+            "adaptive_limits.minimum", \.adaptiveLimits.minimum, .integer(1...100_000), "The limit is never less"),
+        Setting(
+            "adaptive_limits.maximum", \.adaptiveLimits.maximum, .integer(1...100_000), "The limit is never more"),
+        Setting(
+            "adaptive_limits.slack", \.adaptiveLimits.slack, .duration(.zero...(.seconds(60))),
+            "Answers that take so much longer than without load are no congestion"),
+        Setting(
+            "adaptive_limits.queue", \.adaptiveLimits.queue, .integer(0...1_000_000),
+            "Calls of one server that wait for their turn; one more is refused"),
     ]
 
     private static let mcp: [Setting] = [

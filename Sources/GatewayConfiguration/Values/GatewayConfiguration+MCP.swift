@@ -110,6 +110,8 @@ extension GatewayConfiguration {
         /// Its own `pool.size` and `pool.overflow`.
         public var poolSize: Int?
         public var poolOverflow: Int?
+        /// Its own `adaptive_limits.enabled`.
+        public var isLimited: Bool?
 
         /// One of several addresses.
         public struct Replica: Sendable, Equatable {
@@ -149,6 +151,24 @@ extension GatewayConfiguration {
         public var queue: Int?
         /// How long a free one is kept.
         public var idleTimeout: Duration = .seconds(30)
+
+        /// The defaults.
+        public init() {}
+    }
+
+    /// How many calls of a server or webhook may be under way, learned from how long they take.
+    public struct AdaptiveLimits: Sendable, Equatable {
+        /// Whether servers and webhooks that say nothing of it have such a limit.
+        public var enabled = false
+        /// Where it begins.
+        public var initial = 32
+        /// It is never less and never more.
+        public var minimum = 4
+        public var maximum = 1_000
+        /// So much longer than without load is no congestion.
+        public var slack: Duration = .milliseconds(20)
+        /// How many calls wait for their turn; of webhooks, `webhooks.queue`.
+        public var queue = 1_000
 
         /// The defaults.
         public init() {}

@@ -58,6 +58,8 @@ public struct GatewayConfiguration: Sendable, Equatable {
     public var mcp = MCP()
     /// Connections to MCP servers.
     public var pool = Pool()
+    /// Limits of calls that are learned.
+    public var adaptiveLimits = AdaptiveLimits()
     /// What this node is called among others.
     public var cluster = Cluster()
     /// What is written to the log, and how.

@@ -18,6 +18,8 @@ struct UpstreamReport: Sendable {
     var failures: Int
     var latencies: LatencyHistogram
     var toolLatencies: [String: LatencyHistogram]
+    /// Of this event loop; `nil` where no limit is learned.
+    var limit: ConcurrencyGate.Figures?
 }
 
 extension UpstreamServer {
@@ -26,7 +28,7 @@ extension UpstreamServer {
             name: name, problem: problem, tools: lists[.tools]?.names.count,
             replicas: replicas?.report(now: hub.now) ?? [], ring: replicas?.distribution(),
             pools: origins.map(\.health), calls: calls.ended, failures: calls.failed, latencies: calls.latencies,
-            toolLatencies: toolLatencies)
+            toolLatencies: toolLatencies, limit: gate?.figures)
     }
 }
 
@@ -68,8 +70,10 @@ extension MCPDirectory {
                 latencies.add(one.latencies)
                 for (tool, span) in one.toolLatencies { tools[tool, default: LatencyHistogram()].add(span) }
             }
+            let limit = ConcurrencyGate.Figures(of: all.compactMap(\.limit))
             guard !server.replicas.isEmpty else {
                 var figure = UpstreamFigures(.mcp, server: server.name)
+                figure.limit = limit
                 figure.problem = problem
                 figure.calls = all.reduce(0) { $0 + $1.calls }
                 figure.failures = all.reduce(0) { $0 + $1.failures }
@@ -82,6 +86,7 @@ extension MCPDirectory {
                 var figure = UpstreamFigures(.mcp, server: server.name, address: replica.id)
                 figure.problem = problem
                 figure.breaker = replica.state
+                figure.limit = limit
                 figure.calls = replica.calls
                 figure.failures = replica.failures
                 figure.pool = PoolHealth(of: all.compactMap { index < $0.pools.count ? $0.pools[index] : nil })
@@ -149,6 +154,14 @@ extension MCPDirectory {
         writer.member("status", isDegraded ? "degraded" : "healthy")
         if let problem = all.compactMap(\.problem).first { writer.member("problem", problem) }
         if let tools = all.compactMap(\.tools).max() { writer.member("tools", tools) }
+        if let limit = ConcurrencyGate.Figures(of: all.compactMap(\.limit)) {
+            writer.member("limit") { writer in
+                writer.member("limit", limit.limit)
+                writer.member("in_flight", limit.inFlight)
+                writer.member("waiting", limit.waiting)
+                writer.member("refused", limit.refused)
+            }
+        }
         guard !server.replicas.isEmpty else { return }
         if let ring = server.ring { writer.member("ring") { write(ring, to: &$0) } }
         writer.key("replicas")

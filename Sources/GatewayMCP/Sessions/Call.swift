@@ -42,7 +42,12 @@ final class Call {
     /// Arguments that are repeated in headers, and what else the client said in such headers.
     var parameters = Parameters()
     /// Whether its client is being asked something; then it is the client that is waited for.
-    var isHeld = false
+    var isHeld = false {
+        // How long a client thinks says nothing about the server, and keeps nobody from it.
+        didSet { if isHeld { session?.server.gate?.leave(self, .ignored) } }
+    }
+    /// Its turn at the server.
+    var turn = CallGate.Turn.none
     /// Keeps it while a client without a session is asked.
     var held: HeldCall?
     /// Whether the server has answered with a question, and waits to be called again.

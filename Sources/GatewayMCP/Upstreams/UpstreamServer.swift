@@ -24,6 +24,8 @@ final class UpstreamServer {
     let origins: [HTTPOrigin]
     /// What is known of the replicas on all event loops.
     let replicas: Replicas?
+    /// How many of its calls may be under way; `nil` where no limit is learned.
+    let gate: CallGate?
     private var healthCheck: HealthCheck?
     /// Calls of clients that have ended here, those among them without an answer, and how long they took.
     /// How long answers took, by tool.
@@ -40,6 +42,11 @@ final class UpstreamServer {
         self.settings = settings
         self.hub = hub
         usesEventStream = settings.isEventStream
+        gate =
+            settings.isLimited ?? hub.settings.adaptiveLimits.isEnabled
+            ? CallGate(
+                hub.settings.adaptiveLimits, serverName: settings.name,
+                patience: (settings.pool ?? hub.settings.pool).checkoutTimeout, hub: hub) : nil
         era = hub.directory.era(of: settings)
         if case .url(let urls, _) = settings.target {
             let limits = settings.pool ?? hub.settings.pool
@@ -196,6 +203,7 @@ final class UpstreamServer {
 
     func tend(now: Instant) {
         for origin in origins { origin.tend(now: now) }
+        gate?.tend(now: now)
         healthCheck?.tend(now: now)
         if let shared, shared.phase != .closed { shared.tend(now: now) }
         if let sharedModern, sharedModern.phase != .closed { sharedModern.tend(now: now) }

@@ -87,7 +87,9 @@ class UpstreamSession {
         guard calls.removeValue(forKey: call.number) != nil else { return }
         waiting.removeAll { $0 === call }
         call.abandon()
-        if phase == .ready { transmitCancellation(call, notice: notice) }
+        // What was never sent cannot be called back.
+        if phase == .ready, call.attempts > 0 { transmitCancellation(call, notice: notice) }
+        server.gate?.leave(call, .ignored)
     }
 
     /// The call that a stream waits for under an id.
@@ -158,7 +160,7 @@ class UpstreamSession {
                 + "\"reason\":\"timeout\"}}"
             calls[call.number] = nil
             waiting.removeAll { $0 === call }
-            if phase == .ready { transmitCancellation(call, notice: ByteBuffer(string: notice)) }
+            if phase == .ready, call.attempts > 0 { transmitCancellation(call, notice: ByteBuffer(string: notice)) }
             finish(call, .failed(.internalError("\(problem) \(key)")))
         }
     }
@@ -182,6 +184,7 @@ class UpstreamSession {
         let taken = calls.values.sorted { $0.number < $1.number }
         calls = [:]
         waiting = []
+        for call in taken { server.gate?.leave(call, .ignored) }
         return taken
     }
 
@@ -240,8 +243,17 @@ class UpstreamSession {
     }
 
     private func dispatch(_ call: Call) {
+        if let gate = server.gate, !gate.admits(call, of: self) { return }
         call.attempts += 1
         transmit(call)
+    }
+
+    /// A call that has waited for its turn at the server may begin.
+    func granted(_ call: Call) {
+        guard calls[call.number] === call else { return }
+        if phase == .ready { return dispatch(call) }
+        waiting.append(call)
+        if phase == .idle { begin() }
     }
 
     /// The carrier has lost the session.
@@ -267,6 +279,7 @@ class UpstreamSession {
             server.failed(reason)
             if wasOpening, !isTransport { server.failedToStart() }
         }
+        for call in pending { server.gate?.leave(call, isRefusal ? .ignored : .dropped) }
         var retried: [Call] = []
         for call in pending where !call.isOver {
             let isSafe = call.isRepeatable || wereNotTaken || call.attempts == 0
@@ -315,6 +328,7 @@ class UpstreamSession {
         guard let call = calls.removeValue(forKey: number) else { return answeredNoCall(number) }
         if wantsInput(call, message, bytes) {
             calls[number] = call
+            server.gate?.leave(call, .answered)
             return
         }
         if call.method == .subscribe, message.result != nil, let name = call.name { subscriptions[name] = call }
@@ -450,6 +464,9 @@ class UpstreamSession {
         calls[call.number] = nil
         server.finished(call, outcome)
         call.finish(outcome)
+        if let gate = server.gate {
+            if case .answered = outcome { gate.leave(call, .answered) } else { gate.leave(call, .dropped) }
+        }
     }
 
     private func failAll(_ reason: String) {
@@ -460,6 +477,7 @@ class UpstreamSession {
             let outcome = CallOutcome.failed(.internalError(reason))
             server.finished(call, outcome)
             call.finish(outcome)
+            server.gate?.leave(call, .ignored)
         }
     }
 

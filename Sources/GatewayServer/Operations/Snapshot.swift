@@ -115,6 +115,7 @@ struct Snapshot: Sendable {
         writer.member("breaker", upstream.breaker?.rawValue)
         writer.member("calls", upstream.calls)
         writer.member("failures", upstream.failures)
+        if let limit = upstream.limit { writer.member("limit", limit.limit) }
         for (name, part) in [("p50_ms", 0.5), ("p99_ms", 0.99)] {
             writer.key(name)
             if let time = upstream.latencies.percentile(part) { writer.value(time * 1000) } else { writer.null() }

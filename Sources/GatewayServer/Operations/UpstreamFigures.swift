@@ -18,6 +18,9 @@ public struct UpstreamFigures: Sendable {
     public var pool: PoolHealth?
     /// Its weight, points and keys on the ring of its server; `nil` if there is no ring.
     public var share: RingDistribution.Share?
+    /// How many calls of the server may be under way, as learned, on all its replicas and event loops together; `nil`
+    /// where no limit is learned.
+    public var limit: ConcurrencyGate.Figures?
     public var calls = 0
     public var failures = 0
     /// How long its answers took.

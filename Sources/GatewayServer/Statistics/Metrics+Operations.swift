@@ -64,7 +64,28 @@ extension Gateway {
                     ])
             }
         }
+        var limits: [(KeyValuePairs<String, String>, ConcurrencyGate.Figures)] = []
+        known = []
+        for one in upstreams {
+            guard let limit = one.limit, known.insert(one.kind.rawValue + one.server).inserted else { continue }
+            limits.append((["kind": one.kind.rawValue, "server": one.server], limit))
+        }
+        write(limits, to: &text)
         write(upstreams.compactMap { one in one.pool.map { (labels(one), $0) } }, to: &text)
+    }
+
+    private func write(_ limits: [(KeyValuePairs<String, String>, ConcurrencyGate.Figures)], to text: inout MetricsText)
+    {
+        func family(_ name: String, _ help: String, _ value: KeyPath<ConcurrencyGate.Figures, Int>) {
+            text.begin("mcp_gateway_upstream_" + name, .gauge, help)
+            for (labels, limit) in limits { text.add(limit[keyPath: value], labels) }
+        }
+        guard !limits.isEmpty else { return }
+        family("concurrency_limit", "Calls of a server that may be under way, as learned.", \.limit)
+        family("in_flight", "Calls that are under way within that limit.", \.inFlight)
+        family("waiting", "Calls that wait for their turn.", \.waiting)
+        text.begin("mcp_gateway_upstream_refused_total", .counter, "Calls whose turn did not come.")
+        for (labels, limit) in limits { text.add(limit.refused, labels) }
     }
 
     private func write(_ pools: [(KeyValuePairs<String, String>, PoolHealth)], to text: inout MetricsText) {

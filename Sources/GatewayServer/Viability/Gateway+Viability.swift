@@ -98,6 +98,9 @@ extension Gateway {
                 unit.delivered += figures.calls - figures.failures
                 unit.errors += figures.failures
                 unit.latencies.add(figures.latencies)
+                // Of the server as a whole, and so the same for all of its replicas.
+                unit.limit = figures.limit
+                unit.connections = figures.limit?.inFlight ?? 0
                 units[figures.server] = unit
             }
         }

@@ -17,5 +17,14 @@ extension UnitReport {
         writer.member("productivity", optional: productivity)
         writer.member("latency", optional: idleness)
         writer.member("performance", optional: performance)
+        guard let limit else { return }
+        writer.member("limit") { writer in
+            writer.member("limit", limit.limit)
+            writer.member("in_flight", limit.inFlight)
+            writer.member("waiting", limit.waiting)
+            writer.member("refused", limit.refused)
+            writer.member("round_trip_ms", optional: limit.roundTrip.map { $0.seconds * 1000 })
+            writer.member("unloaded_round_trip_ms", optional: limit.unloadedRoundTrip.map { $0.seconds * 1000 })
+        }
     }
 }

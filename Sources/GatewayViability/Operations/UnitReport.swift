@@ -15,10 +15,14 @@ public struct UnitReport: Equatable, Sendable {
     /// What the unit does: deliveries per second. The same as `delivered`.
     public var actuality: Double { delivered }
     /// What it could do now with the event loop that it has, at the present mix of work: what it does, divided by the share
-    /// of its loop's time that all of the loop's work takes. `nil` while nothing has been delivered.
+    /// of its loop's time that all of the loop's work takes. Of an upstream server, the calls that may be under way, divided
+    /// by what one takes. `nil` while it is not known.
     public let capability: Double?
-    /// What it could do if each processor of the machine ran an event loop.
+    /// What it could do if each processor of the machine ran an event loop; an upstream server, if no call waited within it
+    /// for another.
     public let potentiality: Double?
+    /// How many calls of an upstream server may be under way; `nil` where no limit is learned, and for transports.
+    public let limit: ConcurrencyGate.Figures?
 
     /// `actuality / capability`
     public var productivity: Double? { Self.ratio(actuality, capability) }
@@ -67,12 +71,18 @@ public struct OperationalUnit: Sendable {
         if let utilisation, utilisation >= Self.leastUtilisation, delivered >= Self.leastRate {
             capability = max(delivered, delivered / min(1, utilisation))
         }
-        let potentiality = capability.map { $0 * Double(max(processors, loops)) / Double(max(1, loops)) }
+        let potentiality: Double?
+        if let limit = sample.limit {
+            capability = limit.capability.map { max(delivered, $0) }
+            potentiality = capability.map { max($0, limit.potentiality ?? 0) }
+        } else {
+            potentiality = capability.map { $0 * Double(max(processors, loops)) / Double(max(1, loops)) }
+        }
         return UnitReport(
             unit: sample.unit, connections: sample.connections, received: rate(\.received), delivered: delivered,
             errors: rate(\.errors), deliveredBytes: rate(\.deliveredBytes),
             latency: sample.latencies.quantile(0.99, since: last.latencies), capability: capability,
-            potentiality: potentiality)
+            potentiality: potentiality, limit: sample.limit)
     }
 }
 

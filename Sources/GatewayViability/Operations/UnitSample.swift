@@ -41,6 +41,9 @@ public struct UnitSample: Sendable {
     /// Those among them that were let through.
     public var accepted = VarietyCounts()
 
+    /// How many calls of an upstream server may be under way; `nil` where no limit is learned, and for transports.
+    public var limit: ConcurrencyGate.Figures?
+
     /// Nothing counted.
     public init(unit: UnitID) { self.unit = unit }
 }
