@@ -12,6 +12,7 @@ extension ViableEvent {
         case .surge: "connection_surge"
         case .audit: "audit_discrepancy"
         case .loan(let loan): loan.isCalled ? "loan_called" : "loan_settled"
+        case .limit(let crossing): crossing.isCrossed ? "limit_reached" : "limit_kept"
         }
     }
 
@@ -19,7 +20,7 @@ extension ViableEvent {
     public var isStateChange: Bool {
         switch self {
         case .mode, .signal: true
-        case .capacity, .forecast, .surge, .audit, .loan: false
+        case .capacity, .forecast, .surge, .audit, .loan, .limit: false
         }
     }
 
@@ -54,6 +55,9 @@ extension ViableEvent {
                     }
                 }
                 writer.member("repaired", findings.repaired.values.reduce(0, +))
+            case .limit(let crossing):
+                writer.member("subject", crossing.subject)
+                writer.member("refused", crossing.refused)
             case .loan(let loan):
                 writer.member("resource", loan.resource.rawValue)
                 writer.member("unit", loan.transport.name)
@@ -61,5 +65,17 @@ extension ViableEvent {
                 writer.member(loan.isCalled ? "deadline_ms" : "took_ms", loan.time.milliseconds)
             }
         }
+    }
+}
+
+extension PolicyLimit.Figures {
+    /// The form of a limit in `GET /mcp/admin/vsm`; a bound that there is not is `null`.
+    func write(to writer: inout JSONWriter) {
+        writer.member("subject", subject)
+        writer.member("connections", open)
+        writer.member("max_connections", optional: connections.map(Double.init))
+        writer.member("max_rate", optional: rate)
+        writer.member("refused_connections", refusedConnections)
+        writer.member("refused_messages", refusedMessages)
     }
 }

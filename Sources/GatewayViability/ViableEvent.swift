@@ -16,6 +16,8 @@ public enum ViableEvent: Equatable, Sendable {
     case audit(AuditFindings)
     /// What a transport has borrowed of another is called back, or has come back.
     case loan(Loan)
+    /// A limit of the policy stops somebody, or nobody any more.
+    case limit(LimitCrossing)
 }
 
 /// From one mode to another.

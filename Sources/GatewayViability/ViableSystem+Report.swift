@@ -168,6 +168,8 @@ extension ViableSystem {
             writer.member("kept", node.ruled.kept)
             writer.member("refused", node.ruled.refused)
         }
+        writer.key("limits")
+        writer.array { list in for limit in node.limits { list.object { limit.write(to: &$0) } } }
         writer.member("mode", mode.name)
         writer.member("floor", floor.name)
         writer.member("mode_for_ms", optional: modeSince.map { (now - $0).seconds * 1000 })

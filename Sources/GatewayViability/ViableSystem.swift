@@ -11,6 +11,7 @@ public struct ViableSystem: Sendable {
     public private(set) var policyVersion = 1
 
     private var units: [UnitID: OperationalUnit] = [:]
+    private var limitWatch = LimitWatch()
     private var processorTimes: [Int: (time: Instant.Span, at: Instant)] = [:]
     private var unitWindows: [UnitID: VarietyWindow] = [:]
     var window: VarietyWindow
@@ -63,6 +64,9 @@ public struct ViableSystem: Sendable {
 
     /// The rules that speak of the present mode: what S1 looks messages up in.
     public var rules: RuleTable? { settings.isPolicyOn ? RuleTable(settings.policy.rules, in: modes.mode) : nil }
+
+    /// The limits that hold in every mode.
+    public var limits: [PolicyLimit] { settings.isPolicyOn ? settings.policy.limits : [] }
 
     /// Clients a second that those who are refused are told to come back at: what S2 hands out.
     public var returnRate: Double { admissionRate.perSecond }
@@ -118,6 +122,7 @@ public struct ViableSystem: Sendable {
         var events = intelligence.observe(reports, node, now: now)
         events += share(node, now)
         events += choose(now)
+        events += limitWatch.observe(node.limits, calm: settings.policy.dwell, now: now).map(ViableEvent.limit)
         oscillation.mode.observe(Double(mode.rawValue), now: now)
         oscillation.shedding.observe(Double(node.shedding.rawValue), now: now)
         oscillation.transports.observe(Double(node.switches.better - node.switches.worse), now: now)

@@ -57,6 +57,11 @@ extension Policy {
         foresight = Instant.Span(configuration.foresight)
         purpose = configuration.purpose
         rules = configuration.rules.map { PolicyRule($0) }
+        limits = configuration.limits.map { limit in
+            PolicyLimit(
+                PolicySubject(client: limit.client.flatMap { NamePattern($0) }, tier: limit.tier),
+                connections: limit.maxConnections, rate: limit.maxRate)
+        }
     }
 }
 
@@ -68,6 +73,13 @@ extension PolicyRule {
         self.init(
             client: configuration.client.flatMap { NamePattern($0) }, tier: configuration.tier,
             type: configuration.type.flatMap { NamePattern($0) }, effects: [:])
+        priority = configuration.priority.map { priority in
+            switch priority {
+            case .low: .low
+            case .normal: .normal
+            case .high: .high
+            }
+        }
         for case (let mode, let effect?) in effects {
             self.effects[mode] = effect == .keep ? .keep : .refuse
         }

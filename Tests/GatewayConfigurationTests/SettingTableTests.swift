@@ -99,6 +99,7 @@ import Testing
             "capacity_alerts.memory_threshold": "50", "capacity_alerts.connection_threshold": "50",
             "capacity_alerts.bandwidth_threshold": "50", "policy.enabled": "false", "policy.conserve": "connections",
             "policy.survive": "connections", "policy.purpose": "serve",
+            "policy.limits": "[{tier: a, max_rate: 5}]",
             "policy.rules": "[{tier: a, survive: keep}]", "policy.conserve_at": "0.7",
             "cluster.node_id": "n9", "log.level": "error", "log.format": "json",
             "security.allow_anonymous": "true", "security.secret_key_base": "a long secret",

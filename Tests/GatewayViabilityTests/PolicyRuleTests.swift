@@ -13,9 +13,9 @@ struct PolicyRuleTests {
         _ rules: [PolicyRule], _ mode: OperatingMode, client: String?, tier: String?, type: String
     ) -> PolicyRule.Effect? {
         for rule in rules {
-            guard let effect = rule.effects[mode] else { continue }
-            if let wanted = rule.client, client.map({ wanted.matches($0) }) != true { continue }
-            if let wanted = rule.tier, wanted != tier { continue }
+            guard let effect = rule.effects[mode] ?? rule.priority.map(PolicyRule.Effect.treat) else { continue }
+            if let wanted = rule.subject.client, client.map({ wanted.matches($0) }) != true { continue }
+            if let wanted = rule.subject.tier, wanted != tier { continue }
             if let wanted = rule.type, !wanted.matches(type) { continue }
             return effect
         }
@@ -36,6 +36,7 @@ struct PolicyRuleTests {
                     for effect in effects {
                         rules.append(PolicyRule(client: client, tier: tier, type: kind, effects: effect))
                     }
+                    rules.append(PolicyRule(client: client, tier: tier, type: kind, effects: [:], priority: .high))
                 }
             }
         }

@@ -243,6 +243,18 @@ extension ReportMover {
                 settings.policy.rules = [PolicyRule(tier: "premium", effects: [.survive: .keep])]
             }),
         ReportMover(
+            name: "limits of the policy",
+            fields: prefixed(
+                "s5.limits[].", "connections max_connections max_rate refused_connections refused_messages"),
+            calm: { node, _ in node.node.limits = [PolicyLimit.Figures(subject: "everybody")] },
+            moved: { node, _ in
+                node.node.limits = [
+                    PolicyLimit.Figures(
+                        subject: "everybody", open: 3, connections: 5, rate: 2, refusedConnections: 1,
+                        refusedMessages: 4)
+                ]
+            }),
+        ReportMover(
             name: "messages that rules keep and refuse", fields: ["s5.rules.kept", "s5.rules.refused"],
             moved: { node, _ in node.node.ruled = (3, 5) }),
         ReportMover(

@@ -11,7 +11,7 @@ extension SettingTable {
         "log.level", "log_connections", "log_messages", "trace_routing",
         "tracing.sample_ratio", "tracing.delivery_ratio",
         "policy.conserve", "policy.survive", "policy.max_lag", "policy.conserve_at", "policy.patience", "policy.dwell",
-        "policy.foresight", "policy.purpose", "policy.rules",
+        "policy.foresight", "policy.purpose", "policy.rules", "policy.limits",
     ]
 }
 

@@ -102,5 +102,8 @@ extension SettingTable {
         Setting(
             "policy.rules", \.policy.rules, .policyRules,
             "What becomes of messages by client, tier and type in each mode"),
+        Setting(
+            "policy.limits", \.policy.limits, .policyLimits,
+            "Connections and messages that certain clients may have together, in every mode"),
     ]
 }

@@ -128,8 +128,28 @@ extension GatewayConfiguration {
         public var normal: Effect?
         public var conserve: Effect?
         public var survive: Effect?
+        /// Which priority they are taken to have where no effect is said.
+        public var priority: MessagePriority?
 
         /// A rule that says nothing yet.
+        public init() {}
+    }
+
+    /// The priority of a message.
+    public enum MessagePriority: String, Sendable, CaseIterable { case low, normal, high }
+
+    /// One entry of `policy.limits`.
+    public struct PolicyLimit: Sendable, Equatable {
+        /// Whose connections and messages: an id, or `prefix*`.
+        public var client: String?
+        /// Of which tier their tokens are.
+        public var tier: String?
+        /// How many connections they may have together.
+        public var maxConnections: Int?
+        /// How many messages a second they may send together.
+        public var maxRate: Double?
+
+        /// A limit that says nothing yet.
         public init() {}
     }
 
@@ -166,6 +186,8 @@ extension GatewayConfiguration {
         public var purpose: String?
         /// What becomes of certain messages in certain modes; the first that fits decides.
         public var rules: [PolicyRule] = []
+        /// What is never to be crossed, in no mode.
+        public var limits: [PolicyLimit] = []
 
         /// The defaults.
         public init() {}

@@ -404,6 +404,26 @@ class ConnectionEngine {
         _ client: ClientID, _ request: Session.AttachRequest, promoting: Bool = false
     ) throws(Problem) -> (attachment: Session.Attachment, alreadyHad: Range<Int>) {
         try requireIdentity(client)
+        let seats = try takeSeats(client)
+        do throws(Problem) {
+            let outcome = try becomeCursor(client, request, promoting: promoting)
+            if !seats.isEmpty { loop.seats[id] = seats }
+            return outcome
+        } catch {
+            for limit in seats { limit.leave() }
+            throw error
+        }
+    }
+
+    /// Counts the connection in the limits of the policy that are about its client, if it does not count yet.
+    private func takeSeats(_ client: ClientID) throws(Problem) -> [LimitAccount] {
+        guard let policy = loop.context.policy, !policy.limits.isEmpty, loop.seats[id] == nil else { return [] }
+        return try policy.enter(client: client.text, tier: identity?.principal.tier)
+    }
+
+    private func becomeCursor(
+        _ client: ClientID, _ request: Session.AttachRequest, promoting: Bool
+    ) throws(Problem) -> (attachment: Session.Attachment, alreadyHad: Range<Int>) {
         let now = loop.now
         let limits = gateway.sessionLimits
         let result = gateway.directory.withSession(client, now: now) { handle, session -> Result<Place, Problem> in
@@ -460,6 +480,9 @@ class ConnectionEngine {
         presences = []
         claims = []
         self.handle = nil
+        if !loop.seats.isEmpty, let seats = loop.seats.removeValue(forKey: id) {
+            for limit in seats { limit.leave() }
+        }
         tellObservers(handle)
     }
 

@@ -100,6 +100,8 @@ final class LoopState {
         repeating: VarietyTraffic(), count: Transport.allCases.count)
     /// The long-poll sessions that belong to this loop.
     @exclusivity(unchecked) var longPolls: [LongPollToken.Session: LongPollCarrier] = [:]
+    /// The limits of the policy in which connections count, for those that count in any.
+    var seats: [ConnectionID: [LimitAccount]] = [:]
     /// How late the last turn of the wheel was.
     private(set) var lag = Instant.Span(nanoseconds: 0)
     /// How late all its turns were.
@@ -135,6 +137,7 @@ final class LoopState {
         answers = TurnOutput(eventLoop: eventLoop)
         let now = Clock.now
         context = PublishContext(now: now, wallClock: Clock.wall, wakes: WakeSet(loops: gateway.loopCount))
+        context.policy = gateway.policyGate.view
         wheel = TimingWheel(tick: Self.tick, buckets: 512, now: now)
         compression = SharedCompression(
             webSocketLevel: gateway.settings.compressionLevel,

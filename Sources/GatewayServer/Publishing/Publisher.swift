@@ -22,6 +22,8 @@ struct PublishContext {
     var traceParent: TraceContext?
     /// The tier of the token of the client that the present message is from; whoever takes a client's message says it.
     var tier: String?
+    /// What S5 lays down; `nil` where it says nothing.
+    var policy: PolicyView?
     /// The trace of the present message, if it is recorded.
     var trace: MessageTrace?
 }
@@ -244,20 +246,23 @@ extension Gateway {
         return outcome
     }
 
-    /// Refuses a message that a rule of the policy refuses, or that there is no room for.
-    private func require(_ request: PublishRequest, from sender: SessionHandle?, tier: String?) throws(Problem) {
+    /// Refuses a message that a rule or a limit of the policy refuses, or that there is no room for.
+    private func require(
+        _ request: PublishRequest, from sender: SessionHandle?, _ context: borrowing PublishContext
+    ) throws(Problem) {
+        guard let policy = context.policy else { return try memory.require(request.priority) }
         // The type is decoded for rules only.
-        guard policyGate.isOn else { return try memory.require(request.priority) }
-        let type = request.type.map { JSONText.decode(request.bytes[$0]) } ?? ""
+        let type = policy.table == nil ? "" : request.type.map { JSONText.decode(request.bytes[$0]) } ?? ""
         try policyGate.require(
-            request.priority, client: sender?.clientID.text, tier: tier, type: type, memory: memory)
+            request.priority, client: sender?.clientID.text, tier: sender == nil ? nil : context.tier, type: type,
+            memory: memory, policy, now: context.now)
     }
 
     private func route(
         _ request: PublishRequest, _ context: inout PublishContext
     ) throws(Problem) -> (PublishOutcome, Message, routed: Instant) {
         guard let data = request.data else { throw .missingFields }
-        try require(request, from: nil, tier: nil)
+        try require(request, from: nil, context)
         if request.to != nil { throw .invalidMessage("`to` is for clients; back ends give client_id") }
         let targets = [
             request.clientID != nil, request.clientIDs != nil, request.topic != nil, request.isBroadcast,
@@ -397,7 +402,7 @@ extension Gateway {
     ) throws(Problem) -> Accepted {
         guard let type = request.type, let data = request.data else { throw .missingFields }
         try validate(request)
-        try require(request, from: sender, tier: context.tier)
+        try require(request, from: sender, context)
         let from = sender.clientID.text
         if let to = request.to {
             guard let recipient = ClientID(to) else { throw .invalidMessage("to: \(Problem.invalidClientID.reason)") }

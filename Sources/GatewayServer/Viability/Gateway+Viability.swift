@@ -56,8 +56,14 @@ extension Gateway {
         viability.tellReports()
     }
 
-    /// Lets messages be looked up in the rules that speak of the present mode.
-    func holdRules() { policyGate.hold(settings.isViabilityOn ? viability.withSystem { $0.rules } : nil) }
+    /// Lets messages and connections be looked up in the rules that speak of the present mode, and in the limits.
+    func holdRules() {
+        guard settings.isViabilityOn else { return }
+        let (table, limits) = viability.withSystem { ($0.rules, $0.limits) }
+        guard policyGate.hold(table, limits) else { return }
+        let view = policyGate.view
+        for index in 0..<loopCount { onLoop(index) { $0.context.policy = view } }
+    }
 
     /// Carries out what the viable system has decided, and tells whom it concerns.
     func carry(out events: [ViableEvent]) {
@@ -82,6 +88,7 @@ extension Gateway {
             case .capacity(let alert) where alert.isRaised: .warning
             case .audit: .error
             case .surge, .loan: .notice
+            case .limit(let crossing): crossing.isCrossed ? .warning : .notice
             default: .info
             }
         logger.log(
@@ -125,6 +132,7 @@ extension Gateway {
         )
         node.returns = admission.returnFigures
         node.ruled = policyGate.figures
+        node.limits = policyGate.limits
         node.retry = settings.retry
         node.drainRate = drainSettings.withLock(\.rate)
         return node
@@ -161,6 +169,15 @@ extension Gateway {
             text.add(audits.findings.differences[kind] ?? 0, ["kind": kind.rawValue])
         }
         writeBudgets(to: &text)
+        let limits = policyGate.limits
+        guard !limits.isEmpty else { return }
+        text.begin("mcp_gateway_policy_limit_connections", .gauge, "Connections that count in a limit of the policy.")
+        for limit in limits { text.add(limit.open, ["subject": limit.subject]) }
+        text.begin("mcp_gateway_policy_limit_refused_total", .counter, "What limits of the policy have refused.")
+        for limit in limits {
+            text.add(limit.refusedConnections, ["subject": limit.subject, "kind": "connections"])
+            text.add(limit.refusedMessages, ["subject": limit.subject, "kind": "messages"])
+        }
         text.begin("mcp_gateway_unit_productivity", .gauge, "What a unit does, as a share of what it could do now.")
         for report in reports {
             if let productivity = report.productivity { text.add(productivity, ["unit": report.unit.name]) }

@@ -46,7 +46,7 @@ public final class ViabilityMonitor: Sendable {
         for event in events {
             switch event {
             case .signal: bus.publish(event, to: .algedonic)
-            case .mode: bus.publish(event, to: .policy)
+            case .mode, .limit: bus.publish(event, to: .policy)
             case .capacity, .audit, .loan: bus.publish(event, to: .control)
             case .forecast, .surge: bus.publish(event, to: .intelligence)
             }

@@ -90,6 +90,8 @@ public struct NodeSample: Sendable {
     public var returns = (given: 0, spread: Instant.Span(nanoseconds: 0))
     /// Messages that rules of the policy have kept in spite of the mode, and refused, since the beginning.
     public var ruled = (kept: 0, refused: 0)
+    /// What has been counted for each limit of the policy.
+    public var limits: [PolicyLimit.Figures] = []
     /// How long clients wait before they come back to a node that has died.
     public var retry = Instant.Span(nanoseconds: 0)
     /// How many clients a second are told to come back when the node takes leave.

@@ -39,6 +39,8 @@ public struct Policy: Equatable, Sendable {
     public var purpose: String?
     /// What becomes of certain messages in certain modes; the first rule that fits decides.
     public var rules: [PolicyRule] = []
+    /// What is never to be crossed, in no mode.
+    public var limits: [PolicyLimit] = []
 
     public init() {}
 

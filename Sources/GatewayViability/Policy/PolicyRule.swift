@@ -1,5 +1,7 @@
+public import GatewayCore
+
 /// Which names a rule is about: one, all that begin in a certain way, or all.
-public enum NamePattern: Equatable, Sendable {
+public enum NamePattern: Hashable, Sendable {
     case exact(String)
     /// `sensor-*` is `prefix("sensor-")`.
     case prefix(String)
@@ -15,6 +17,15 @@ public enum NamePattern: Equatable, Sendable {
             self = .exact(text)
         } else {
             return nil
+        }
+    }
+
+    /// As it is written.
+    public var text: String {
+        switch self {
+        case .exact(let name): name
+        case .prefix(let beginning): beginning + "*"
+        case .any: "*"
         }
     }
 
@@ -36,43 +47,44 @@ public struct PolicyRule: Equatable, Sendable {
         case keep
         /// It is refused, whatever its priority.
         case refuse
+        /// It is looked at as if it had this priority.
+        case treat(Priority)
     }
 
-    /// Whose messages; `nil` for everybody's, those of back ends too, which have neither a client's id nor a tier.
-    public var client: NamePattern?
-    /// Of which tier their tokens are; `nil` for any, and for none.
-    public var tier: String?
+    /// Whose messages.
+    public var subject: PolicySubject
     /// Of which type the messages are; `nil` for any.
     public var type: NamePattern?
     /// What becomes of them; a mode that is not named is none of this rule's business.
     public var effects: [OperatingMode: Effect]
+    /// Which priority they are taken to have in all other modes; `nil` for their own.
+    public var priority: Priority?
 
     public init(
-        client: NamePattern? = nil, tier: String? = nil, type: NamePattern? = nil, effects: [OperatingMode: Effect]
+        client: NamePattern? = nil, tier: String? = nil, type: NamePattern? = nil, effects: [OperatingMode: Effect],
+        priority: Priority? = nil
     ) {
-        self.client = client
-        self.tier = tier
+        subject = PolicySubject(client: client, tier: tier)
         self.type = type
         self.effects = effects
+        self.priority = priority
     }
+
+    /// What becomes of them in a mode; `nil` if the rule does not speak of it.
+    public func effect(in mode: OperatingMode) -> Effect? { effects[mode] ?? priority.map(Effect.treat) }
 }
 
 /// The rules that speak of one mode, in the form in which they are looked up: by type at once, and in their order from
 /// there on. The first that fits decides.
 public struct RuleTable: Equatable, Sendable {
     private struct Entry: Equatable, Sendable {
-        let client: NamePattern?
-        let tier: String?
+        let subject: PolicySubject
         /// `nil` where the place in the table says it already.
         let type: NamePattern?
         let effect: PolicyRule.Effect
 
         func fits(client name: String?, tier token: String?, type kind: String) -> Bool {
-            if let client {
-                guard let name, client.matches(name) else { return false }
-            }
-            if let tier, tier != token { return false }
-            return type?.matches(kind) ?? true
+            subject.fits(client: name, tier: token) && type?.matches(kind) ?? true
         }
     }
 
@@ -86,16 +98,16 @@ public struct RuleTable: Equatable, Sendable {
     /// - Returns: `nil` if no rule speaks of the mode.
     public init?(_ rules: [PolicyRule], in mode: OperatingMode) {
         self.mode = mode
-        let spoken = rules.compactMap { rule in rule.effects[mode].map { (rule, $0) } }
+        let spoken = rules.compactMap { rule in rule.effect(in: mode).map { (rule, $0) } }
         guard !spoken.isEmpty else { return nil }
         for case .exact(let name)? in spoken.map(\.0.type) {
             named[name] = spoken.filter { $0.0.type?.matches(name) ?? true }.map { rule, effect in
-                Entry(client: rule.client, tier: rule.tier, type: nil, effect: effect)
+                Entry(subject: rule.subject, type: nil, effect: effect)
             }
         }
         others = spoken.compactMap { rule, effect in
             if case .exact? = rule.type { return nil }
-            return Entry(client: rule.client, tier: rule.tier, type: rule.type, effect: effect)
+            return Entry(subject: rule.subject, type: rule.type, effect: effect)
         }
     }
 

@@ -56,11 +56,37 @@ struct Viability: AdminCommand {
             + String(repeating: " ", count: max(1, 22 - name.count)) + details
     }
 
+    /// What the policy forbids to cross, and what was found out about servers; nothing where there is neither.
+    private func showLimits(_ answer: JSONValue) {
+        let limits = answer[path: "s5", "limits"]?.items ?? []
+        if !limits.isEmpty {
+            let columns = ["connections", "max_connections", "max_rate", "refused_connections", "refused_messages"]
+            var table = TextTable(["LIMIT"] + columns.map { $0.uppercased() }, numeric: Set(1...columns.count))
+            for limit in limits {
+                table.add([limit["subject"]?.shown ?? ""] + columns.map { limit[$0]?.shown ?? "–" })
+            }
+            Output.line("")
+            table.print()
+        }
+        let servers = (answer[path: "s1", "units"]?.items ?? []).filter { $0["limit"] != nil }
+        guard !servers.isEmpty else { return }
+        let columns = ["limit", "in_flight", "waiting", "refused", "round_trip_ms", "unloaded_round_trip_ms"]
+        var table = TextTable(["SERVER"] + columns.map { $0.uppercased() }, numeric: Set(1...columns.count))
+        for server in servers {
+            table.add([server["unit"]?.shown ?? ""] + columns.map { server[path: "limit", $0]?.shown ?? "–" })
+        }
+        Output.line("")
+        table.print()
+    }
+
     func show(_ answer: JSONValue) {
         func text(_ path: String...) -> String {
             var value: JSONValue? = answer
             for part in path { value = value?[part] }
             return value?.shown ?? "–"
+        }
+        if let purpose = answer[path: "s5", "purpose"], purpose.shown != "–" {
+            Output.line("purpose: \(purpose.shown)")
         }
         Output.line("mode \(text("s5", "mode")), refused: \(text("s5", "floor")), pressure \(text("s3", "pressure"))")
         Output.line(
@@ -88,6 +114,7 @@ struct Viability: AdminCommand {
             }
         }
         budgets.print()
+        showLimits(answer)
         Output.line("")
         var forecasts = TextTable(["METRIC", "NOW", "FORECAST", "USED", "SKILL"], numeric: [1, 2, 4])
         for one in answer[path: "s4", "forecasts"]?.items ?? [] {
