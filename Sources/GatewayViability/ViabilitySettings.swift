@@ -2,6 +2,8 @@ public import GatewayCore
 
 /// How the node watches itself. Each loop has a switch.
 public struct ViabilitySettings: Equatable, Sendable {
+    /// What the node is called among others.
+    public var name = "node"
     /// How often the event loops are asked.
     public var interval = Instant.Span.seconds(1)
     /// How long messages are counted for one estimate of variety.

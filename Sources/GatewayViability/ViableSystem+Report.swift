@@ -6,6 +6,7 @@ public import WireJSON
 extension ViableSystem {
     /// Writes the members of the report.
     public func write(to writer: inout JSONWriter, now: Instant) {
+        writer.member("system", system.write)
         writer.member("beats", beats)
         writer.member("interval_ms", settings.interval.milliseconds)
         writer.member("s1", writeOperations)
@@ -15,6 +16,24 @@ extension ViableSystem {
         writer.member("s4", writeIntelligence)
         writer.member("s5") { writePolicy(to: &$0, now: now) }
         writer.member("algedonic") { writeAlgedonic(to: &$0, now: now) }
+    }
+
+    /// What the node reports to the cluster that it is a unit of. Servers behind it are not its own: what they do is seen in
+    /// its own work.
+    public var system: SystemReport {
+        let own = reports.filter { if case .transport = $0.unit { true } else { false } }
+        let none = [Int](repeating: 0, count: VarietyCounts.classes)
+        let counts = window.report?.counts
+        let figures = UnitReport(.system(settings.name), of: own)
+        return SystemReport(
+            level: .node, figures: figures, mode: mode, pressure: pressure,
+            memory: node.memory, sessions: node.sessions, herd: figures.connections,
+            variety: (counts?.incoming ?? none, counts?.outgoing ?? none),
+            pains: channel.present.map { pain in
+                SystemReport.Pain(
+                    type: pain.source.pain.rawValue, place: pain.source.place, level: pain.level.name,
+                    intensity: pain.intensity)
+            })
     }
 
     private func writeOperations(to writer: inout JSONWriter) {

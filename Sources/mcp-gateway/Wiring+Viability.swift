@@ -6,6 +6,7 @@ extension ViabilitySettings {
     init(_ configuration: GatewayConfiguration) {
         self.init()
         let viability = configuration.viability
+        name = configuration.cluster.nodeID
         interval = Instant.Span(viability.interval)
         varietyWindow = Instant.Span(viability.varietyWindow)
         isAlgedonicOn = viability.algedonic.enabled

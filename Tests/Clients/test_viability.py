@@ -1,8 +1,12 @@
 """The node watches itself, and tells those who ask for it."""
 
 import concurrent.futures
+import json
+import subprocess
 import time
 
+import admin
+import gateway as gateways
 import phoenix
 import pytest
 import sse
@@ -92,3 +96,35 @@ def test_heartbeats_of_streams_that_came_together_are_spread(start_gateway, new_
     # Timeouts are exact to a quarter of a second.
     assert waits[0] >= (1.5 if is_on else 3.5)
     assert waits[0] <= 3.2 or not is_on
+
+
+def test_several_nodes_are_shown_as_one_system(start_gateway, new_client):
+    """Their own reports are the units of the whole; a node that does not answer is named."""
+    nodes = [start_gateway({**admin.CONFIG, "viability": {"interval": "100ms"}, "cluster": {"node_id": name}}) for name in "ab"]
+    streams = [sse.open_connected(node.sse, new_client())[0] for node, count in zip(nodes, (1, 3)) for _ in range(count)]
+    addresses = [part for node in nodes for part in ("--node", "http://%s:%d" % node.http)]
+
+    def ask(*arguments):
+        return subprocess.run(
+            [gateways.BINARY, "vsm", *arguments], cwd=nodes[0].directory, capture_output=True, text=True, timeout=30,
+            env=gateways.clean_environment(MCP_ADMIN_TOKEN=admin.TOKEN), stdin=subprocess.DEVNULL)
+
+    def whole():
+        answer = ask(*addresses, "--json")
+        assert answer.returncode == 0, answer.stderr
+        return json.loads(answer.stdout)
+
+    found = until(lambda: (report := whole())["system"]["connections"] == 4 and report, "all four streams")
+    assert found["level"] == found["system"]["level"] == "cluster" and found["system"]["herd"] == 3
+    assert [(unit["level"], unit["unit"], unit["connections"]) for unit in found["units"]] == [("node", "a", 1), ("node", "b", 3)]
+    assert set(found["system"]) == set(found["units"][0]), "one form for both"
+    assert found["system"]["memory"]["budget"] == sum(unit["memory"]["budget"] for unit in found["units"])
+    shown = ask(*addresses).stdout
+    assert "2 nodes" in shown and "3 clients come back" in shown
+    nodes[1].kill()
+    answer = ask(*addresses, "--json")
+    assert answer.returncode == 1 and addresses[3] + " is not in it" in answer.stderr
+    rest = json.loads(answer.stdout)
+    assert rest["system"]["connections"] == 1 and [one["node"] for one in rest["missing"]] == [addresses[3]]
+    for stream in streams:
+        stream.close()

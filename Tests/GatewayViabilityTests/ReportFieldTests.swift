@@ -5,7 +5,8 @@ import Testing
 struct ReportFieldTests {
     /// Fields that name what stands beside them. They are words; a figure cannot be among them.
     private static let names: Set = [
-        "s1.units[].unit", "s5.limits[].subject", "s1.variety.distinction", "s1.units[].variety.distinction",
+        "system.level", "system.unit", "system.variety.distinction", "s1.units[].unit", "s5.limits[].subject",
+        "s1.variety.distinction", "s1.units[].variety.distinction",
         "s3.connections[].service",
         "s3.budgets[].resource", "s3.budgets[].units[].unit",
         "s3_star.checks[].kind", "s4.metric_type", "s4.forecasts[].metric", "s4.capacity[].resource",

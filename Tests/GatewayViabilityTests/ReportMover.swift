@@ -49,11 +49,14 @@ extension ReportMover {
     static let all = operations + control + audits + intelligence + policy + pain
 
     private static let operations = [
+        ReportMover(
+            name: "sessions", fields: ["system.sessions"], moved: { node, _ in node.node.sessions = 9 }),
         ReportMover(name: "time", fields: ["beats"], otherBeats: 3),
         ReportMover(
             name: "another interval", fields: ["interval_ms"], different: { $0.interval = .milliseconds(500) }),
         ReportMover(
-            name: "connections", fields: ["s1.units[].connections"], moved: { node, _ in node.units[0].connections = 4 }
+            name: "connections", fields: ["s1.units[].connections", "system.connections", "system.herd"],
+            moved: { node, _ in node.units[0].connections = 4 }
         ),
         ReportMover(
             name: "work of a unit",
@@ -61,6 +64,10 @@ extension ReportMover {
                 "s1.units[].",
                 "received_per_second delivered_per_second delivered_bytes_per_second errors_per_second latency_p99_ms "
                     + "actuality capability potentiality productivity latency performance")
+                + prefixed(
+                    "system.",
+                    "received_per_second delivered_per_second delivered_bytes_per_second errors_per_second "
+                        + "latency_p99_ms actuality capability potentiality productivity latency performance")
                 + ["s3.loop_utilisation[]"],
             moved: { node, beat in
                 guard beat == 1 else { return }
@@ -78,7 +85,8 @@ extension ReportMover {
                     $0,
                     "incoming.bits incoming.samples incoming.states outgoing.bits outgoing.samples outgoing.states "
                         + "reduction_percent")
-            }, beats: 4, common: { $0.varietyWindow = .seconds(2) },
+            } + prefixed("system.variety.", "incoming.bits incoming.counts[] outgoing.bits outgoing.counts[]"),
+            beats: 4, common: { $0.varietyWindow = .seconds(2) },
             moved: { node, beat in
                 guard beat == 1 else { return }
                 for bytes in [10, 100, 1000, 10_000] {
@@ -129,10 +137,10 @@ extension ReportMover {
         ReportMover(
             name: "shedding", fields: ["s3.shedding"], moved: { node, _ in node.node.shedding = .lowPriority }),
         ReportMover(
-            name: "late event loops", fields: ["s3.pressure"],
+            name: "late event loops", fields: ["s3.pressure", "system.pressure"],
             moved: { node, _ in node.loop.lag = .milliseconds(20) }),
         ReportMover(
-            name: "memory", fields: ["s3.memory.used", "s3.memory.budget"],
+            name: "memory", fields: prefixed("s3.memory.", "used budget") + prefixed("system.memory.", "used budget"),
             moved: { node, _ in node.node.memory = (200, 2000) }),
         ReportMover(
             name: "a service's connections", fields: ["s3.connections[].open", "s3.connections[].limit"],
@@ -262,7 +270,7 @@ extension ReportMover {
             fields: prefixed(
                 "s5.",
                 "mode floor mode_for_ms decisions time_in_mode_ms.normal time_in_mode_ms.conserve "
-                    + "time_in_mode_ms.survive"), beats: 10,
+                    + "time_in_mode_ms.survive") + ["system.mode"], beats: 10,
             moved: { node, _ in node.loop.lag = .milliseconds(1600) }),
         ReportMover(
             name: "overload that comes and goes", fields: ["s2.oscillation_per_hour.mode"], beats: 40,
@@ -287,7 +295,7 @@ extension ReportMover {
         // What is told of a pain is compared with what is told of another one.
         ReportMover(
             name: "one pain or another",
-            fields: ["algedonic.present[].", "algedonic.recent[]."].flatMap {
+            fields: ["algedonic.present[].", "algedonic.recent[].", "system.pains[]."].flatMap {
                 prefixed($0, "pain_type place intensity")
             }
                 + ["algedonic.recent[].message", "algedonic.recent[].suggested_action"], beats: 8,
@@ -296,7 +304,8 @@ extension ReportMover {
         ReportMover(
             name: "a pain that has gone on for longer",
             fields: prefixed(
-                "algedonic.", "present[].level present[].for_ms recent[].level recent[].severity recent[].for_ms"),
+                "algedonic.", "present[].level present[].for_ms recent[].level recent[].severity recent[].for_ms")
+                + ["system.pains[].level"],
             beats: 8, otherBeats: 14, calm: { node, _ in node.node.isStorageFailing = true },
             moved: { node, _ in node.node.isStorageFailing = true }),
         ReportMover(

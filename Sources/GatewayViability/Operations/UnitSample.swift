@@ -6,12 +6,15 @@ public enum UnitID: Hashable, Sendable {
     case transport(Transport, loop: Int)
     /// An upstream server.
     case upstream(String)
+    /// A whole system, as the one sees it that it is a unit of: a node of a cluster.
+    case system(String)
 
     /// The name in reports.
     public var name: String {
         switch self {
         case .transport(let transport, let loop): "\(transport.name)/\(loop)"
         case .upstream(let name): "upstream/\(name)"
+        case .system(let name): name
         }
     }
 }

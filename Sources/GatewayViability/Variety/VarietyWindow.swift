@@ -10,9 +10,12 @@ public struct VarietyWindow: Equatable, Sendable {
         public let outgoing: VarietyEstimate?
         /// How many arrived and how many were let through, whether that is enough for an estimate or not.
         public let samples: (incoming: Int, outgoing: Int)
+        /// How many of each class, whichever part they were of.
+        public let counts: (incoming: [Int], outgoing: [Int])
 
         public static func == (one: Self, other: Self) -> Bool {
             one.incoming == other.incoming && one.outgoing == other.outgoing && one.samples == other.samples
+                && one.counts == other.counts
         }
 
         /// By how much variety was reduced, in percent.
@@ -45,9 +48,15 @@ public struct VarietyWindow: Equatable, Sendable {
         let parts = zip(counts, start).map { ($0.incoming.since($1.incoming), $0.outgoing.since($1.outgoing)) }
         let incoming = parts.flatMap { $0.0.values }
         let outgoing = parts.flatMap { $0.1.values }
+        var sums = (incoming: VarietyCounts(), outgoing: VarietyCounts())
+        for part in parts {
+            sums.incoming.add(part.0)
+            sums.outgoing.add(part.1)
+        }
         report = Report(
             incoming: VarietyEstimate(incoming), outgoing: VarietyEstimate(outgoing),
-            samples: (incoming.reduce(0, +), outgoing.reduce(0, +)))
+            samples: (incoming.reduce(0, +), outgoing.reduce(0, +)),
+            counts: (sums.incoming.values, sums.outgoing.values))
         self.began = now
         start = counts
     }

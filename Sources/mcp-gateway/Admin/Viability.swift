@@ -6,7 +6,10 @@ struct Viability: AdminCommand {
     static let configuration = CommandConfiguration(
         commandName: "vsm",
         abstract: "Shows the node as a viable system: units, mode, forecasts, audits, and what hurts.",
-        discussion: "--follow shows what the systems tell each other as it happens, one line each.")
+        discussion: """
+            --follow shows what the systems tell each other as it happens, one line each. --node, once for each, shows \
+            several nodes as one system; all must take the same admin token.
+            """)
 
     @OptionGroup var options: AdminOptions
 
@@ -18,6 +21,11 @@ struct Viability: AdminCommand {
         completion: .list(BusFeed.Topic.allCases.map(\.rawValue)))
     var topics: String?
 
+    @Option(
+        name: .customLong("node"), parsing: .singleValue,
+        help: "The address of a node, http://HOST:PORT; may be given several times.")
+    var nodes: [String] = []
+
     @Option(help: "With --follow: ends after so many events.")
     var count: Int?
 
@@ -25,10 +33,14 @@ struct Viability: AdminCommand {
 
     func validate() throws {
         guard topics == nil || follow else { throw ValidationError("--topics goes with --follow") }
+        guard nodes.isEmpty || !follow && options.url == nil else {
+            throw ValidationError("--node goes without --follow and --url")
+        }
         guard count == nil || follow else { throw ValidationError("--count goes with --follow") }
     }
 
     func run() async throws {
+        if !nodes.isEmpty { return try await CommandFailure.reporting { try await showCluster() } }
         guard follow else { return try await ask() }
         try await CommandFailure.reporting {
             let usual = BusFeed.Topic.allCases.filter { $0 != .operations }.map(\.rawValue).joined(separator: ",")
