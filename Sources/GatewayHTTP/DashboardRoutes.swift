@@ -22,6 +22,9 @@ enum DashboardRoutes {
             return Response(status: .seeOther, headers: answer)
         }
         add("/metrics/dashboard.js", PackageResources.dashboard_js, "text/javascript; charset=utf-8", to: router)
+        add(
+            "/metrics/dashboard/viability.js", PackageResources.viability_js, "text/javascript; charset=utf-8",
+            to: router)
         add("/metrics/dashboard.css", PackageResources.dashboard_css, "text/css; charset=utf-8", to: router)
     }
 

@@ -217,3 +217,42 @@ def test_it_fits_in_both_themes(own, browser, new_client, theme, width, height):
             pathlib.Path(directory, f"dashboard-{theme}-{width}.png").write_bytes(base64.b64decode(image["data"]))
         assert page.errors == []
     socket.close()
+
+
+def test_the_viable_system_is_drawn_as_it_lives(browser, start_gateway, new_client):
+    """The flow moves with the traffic, what is refused leaves it, a pain comes and goes, and names are text."""
+    hostile = "<img src=x onerror=alert(1)>"
+    own = start_gateway({
+        **admin.CONFIG, "viability": {
+            "interval": "100ms", "variety_window": "500ms", "algedonic": {"deadline": "200ms", "calm": "200ms"}},
+        "transports": {"http_sse": {"max_connections": 10}},
+        "policy": {"purpose": hostile, "rules": [{"type": "noise", "normal": "refuse"}]}})
+    with browser.open(address(own)) as page:
+        page.until("!document.querySelector('#viable-system').hidden", "the panel")
+        page.until("document.querySelector('#flow').textContent.includes('0/s in')", "a node at rest")
+        assert text(page, "#mode") == "normal" and text(page, "#purpose") == hostile
+        client = new_client()
+        stream, _ = sse.open_connected(own.sse, client)
+
+        def flows():
+            for kind in ("order", "noise"):
+                for size in (1, 200, 3000):
+                    own.api.post("/mcp/push", {"client_id": client, "type": kind, "to": client, "data": "x" * size})
+            return page.run("(([shown]) => shown && parseFloat(shown[1]) > 0)([document.querySelector('#flow').textContent.match(/([0-9.,]+).s refused/)])")
+
+        until(flows, "what is refused")
+        words = "document.querySelector('#flow').textContent"
+        until(lambda: flows() is not None and page.run(f"{words}.match(/variety in: [0-9.]+ bits/) !== null"), "the variety")
+        assert page.run("getComputedStyle(document.querySelector('#flow .grains:not(.idle)')).animationName") == "flow"
+        assert page.run("document.querySelector('#flow').getAttribute('aria-label').includes('come in')")
+        page.until("document.querySelector('#loops').innerText.includes('messages: 0 kept')", "the rules")
+        assert page.run("[...document.querySelectorAll('#loops .system')].map((one) => one.innerText).filter(Boolean).join(' ')") == "S1 S2 S3 S3* S4 S5"
+        crowd = [sse.open_connected(own.sse, new_client())[0] for _ in range(9)]
+        page.until("document.querySelector('#pain').innerText.includes('connection shortage')", "the pain")
+        page.until("document.querySelector('#signals').innerText.includes('told to')", "the signal")
+        for one in (stream, *crowd):
+            one.close()
+        page.until("document.querySelector('#signals').innerText.includes('over after')", "the relief")
+        page.until("document.querySelector('#pain').children.length === 0", "no pain")
+        page.until("document.querySelector('#flow').textContent.includes('nothing refused')", "a node at rest again")
+        assert page.errors == []

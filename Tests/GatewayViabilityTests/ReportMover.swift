@@ -62,17 +62,21 @@ extension ReportMover {
             name: "work of a unit",
             fields: prefixed(
                 "s1.units[].",
-                "received_per_second delivered_per_second delivered_bytes_per_second errors_per_second latency_p99_ms "
+                "arrivals_per_second accepted_per_second received_per_second delivered_per_second "
+                    + "delivered_bytes_per_second errors_per_second latency_p99_ms "
                     + "actuality capability potentiality productivity latency performance")
                 + prefixed(
                     "system.",
-                    "received_per_second delivered_per_second delivered_bytes_per_second errors_per_second "
+                    "arrivals_per_second accepted_per_second received_per_second delivered_per_second "
+                        + "delivered_bytes_per_second errors_per_second "
                         + "latency_p99_ms actuality capability potentiality productivity latency performance")
                 + ["s3.loop_utilisation[]"],
             moved: { node, beat in
                 guard beat == 1 else { return }
                 node.units[0].received += 10
                 node.units[0].delivered += 100
+                node.units[0].arrivals.add(bytes: 10)
+                node.units[0].accepted.add(bytes: 10)
                 node.units[0].deliveredBytes += 1000
                 node.units[0].errors += 1
                 node.units[0].latencies.add(.milliseconds(1))

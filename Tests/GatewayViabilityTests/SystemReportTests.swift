@@ -14,7 +14,8 @@ struct SystemReportTests {
         return SystemReport(
             level: .node,
             figures: UnitReport(
-                unit: .system(name), connections: seed, received: Double(seed) * 2, delivered: Double(seed) * 4,
+                unit: .system(name), connections: seed, arrivals: Double(seed) * 2,
+                accepted: Double(seed), received: Double(seed) * 2, delivered: Double(seed) * 4,
                 errors: Double(seed % 3), deliveredBytes: Double(seed) * 100, latency: .milliseconds(Int64(seed)),
                 capability: Double(seed) * 8, potentiality: Double(seed) * 16, limit: nil),
             mode: OperatingMode.allCases[seed % 3], pressure: Double(seed) / 8, memory: (seed * 1000, 100_000),
@@ -58,7 +59,8 @@ struct SystemReportTests {
     @Test func whatTheWholeCouldDoIsKnownWhenItIsOfAllThatDoSomething() {
         func unit(_ delivered: Double, _ capability: Double?) -> UnitReport {
             UnitReport(
-                unit: .system("a"), connections: 0, received: 0, delivered: delivered, errors: 0, deliveredBytes: 0,
+                unit: .system("a"), connections: 0, arrivals: 0, accepted: 0, received: 0, delivered: delivered,
+                errors: 0, deliveredBytes: 0,
                 latency: nil, capability: capability, potentiality: capability, limit: nil)
         }
         #expect(UnitReport(.system("b"), of: [unit(5, 10), unit(0, nil)]).capability == 10)

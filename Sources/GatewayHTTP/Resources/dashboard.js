@@ -1,5 +1,7 @@
 // The dashboard of mcp-gateway: an event stream of snapshots, shown. No framework, nothing from elsewhere.
 
+import { viableSystem } from "/metrics/dashboard/viability.js";
+
 const $ = (id) => document.getElementById(id);
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const transports = ["websocket", "http_sse"];
@@ -238,7 +240,7 @@ function setAdministrator(is) {
   for (const node of document.querySelectorAll(".needs-token")) node.hidden = !is;
   if (is) search();
   if (is) loadCalls();
-  if (is) showViability();
+  if (is) viability.start(); else viability.stop();
 }
 
 function showClients({ slowest, errors }) {
@@ -287,33 +289,7 @@ async function search() {
 
 // ---- The viable system
 
-const bits = (side) => side?.bits == null ? "–" : `${side.bits.toFixed(2)} bits`;
-const amount = (value) => value == null ? "–" : whole.format(value);
-
-async function showViability() {
-  if (!administrator || document.hidden) return;
-  let report;
-  try { report = await ask("/mcp/admin/vsm"); } catch { return; }
-  $("viable-system").hidden = !report.enabled;
-  const { s1, s3, s3_star: audit, s4, s5, algedonic } = report;
-  const { incoming, outgoing, distinction } = s1.variety;
-  // What comes in is the whole of the measure; what is let through is a part of it.
-  const most = Math.max(incoming.bits ?? 0, outgoing.bits ?? 0);
-  const share = (side) => most > 0 && side.bits != null ? side.bits / most : 0;
-  definitions($("viability"), [
-    ["Mode", s5.mode], ["Pressure", s3.pressure.toFixed(2), s3.pressure],
-    [`Variety in (${distinction})`, bits(incoming), share(incoming)], ["Variety out", bits(outgoing), share(outgoing)],
-    ...s4.capacity.map((one) => [one.resource, `${one.used_percent.toFixed(0)} %`, one.used_percent / 100]),
-    ["Audits", `${whole.format(audit.audits)}${audit.clean ? "" : ", with differences"}`],
-    ["Pain", algedonic.present.map((one) => `${one.pain_type} (${one.place})`).join(", ") || "none"],
-  ]);
-  rows($("units"), s1.units.map((one) => ({ key: one.unit, cells: [
-    one.unit, amount(one.connections), `${amount(one.actuality)}/s`, amount(one.capability), amount(one.potentiality),
-    one.variety ? `${bits(one.variety.incoming)}, ${bits(one.variety.outgoing)}` : "–",
-  ] })));
-}
-
-setInterval(showViability, 2000);
+const viability = viableSystem({ $, ask, element, write, rows, meter, number, whole, milliseconds, clock, titles });
 
 // ---- One client's trace
 

@@ -6,6 +6,8 @@ extension UnitReport {
     public func write(to writer: inout JSONWriter) {
         writer.member("unit", unit.name)
         writer.member("connections", connections)
+        writer.member("arrivals_per_second", arrivals)
+        writer.member("accepted_per_second", accepted)
         writer.member("received_per_second", received)
         writer.member("delivered_per_second", delivered)
         writer.member("delivered_bytes_per_second", deliveredBytes)

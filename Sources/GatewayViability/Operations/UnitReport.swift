@@ -6,6 +6,8 @@ public struct UnitReport: Equatable, Sendable {
     public let unit: UnitID
     /// Open connections, or calls under way.
     public let connections: Int
+    /// Messages of clients that came to admission, and those that it let through: per second.
+    public let arrivals, accepted: Double
     /// Messages received and delivered, errors: per second.
     public let received, delivered, errors: Double
     /// Bytes delivered per second.
@@ -79,7 +81,10 @@ public struct OperationalUnit: Sendable {
             potentiality = capability.map { $0 * Double(max(processors, loops)) / Double(max(1, loops)) }
         }
         return UnitReport(
-            unit: sample.unit, connections: sample.connections, received: rate(\.received), delivered: delivered,
+            unit: sample.unit, connections: sample.connections,
+            arrivals: Double(sample.arrivals.since(last.arrivals).total) / seconds,
+            accepted: Double(sample.accepted.since(last.accepted).total) / seconds, received: rate(\.received),
+            delivered: delivered,
             errors: rate(\.errors), deliveredBytes: rate(\.deliveredBytes),
             latency: sample.latencies.quantile(0.99, since: last.latencies), capability: capability,
             potentiality: potentiality, limit: sample.limit)

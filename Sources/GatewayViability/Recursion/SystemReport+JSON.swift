@@ -46,6 +46,8 @@ extension SystemReport {
 extension SystemReport: Decodable {
     private enum Key: String, CodingKey {
         case level, unit, connections, mode, pressure, memory, sessions, herd, variety, pains, capability, potentiality
+        case arrivals = "arrivals_per_second"
+        case accepted = "accepted_per_second"
         case received = "received_per_second"
         case delivered = "delivered_per_second"
         case errors = "errors_per_second"
@@ -73,7 +75,8 @@ extension SystemReport: Decodable {
         let latency = try values.decodeIfPresent(Double.self, forKey: .latency)
         let figures = UnitReport(
             unit: .system(try values.decode(String.self, forKey: .unit)),
-            connections: try values.decode(Int.self, forKey: .connections), received: try number(.received),
+            connections: try values.decode(Int.self, forKey: .connections), arrivals: try number(.arrivals),
+            accepted: try number(.accepted), received: try number(.received),
             delivered: try number(.delivered), errors: try number(.errors), deliveredBytes: try number(.deliveredBytes),
             latency: latency.map { Instant.Span(nanoseconds: Int64($0 * 1e6)) },
             capability: try values.decodeIfPresent(Double.self, forKey: .capability),

@@ -90,6 +90,7 @@ extension UnitReport {
         }
         self.init(
             unit: unit, connections: parts.reduce(0) { $0 + $1.connections },
+            arrivals: parts.reduce(0) { $0 + $1.arrivals }, accepted: parts.reduce(0) { $0 + $1.accepted },
             received: parts.reduce(0) { $0 + $1.received }, delivered: parts.reduce(0) { $0 + $1.delivered },
             errors: parts.reduce(0) { $0 + $1.errors }, deliveredBytes: parts.reduce(0) { $0 + $1.deliveredBytes },
             latency: parts.compactMap(\.latency).max(), capability: sum(\.capability),

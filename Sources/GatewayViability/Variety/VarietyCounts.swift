@@ -37,6 +37,9 @@ public struct VarietyCounts: Equatable, Sendable {
         return difference
     }
 
+    /// Messages of all classes.
+    public var total: Int { (0..<Self.classes).reduce(0) { $0 + counts[$1] } }
+
     /// Messages of each class.
     public var values: [Int] { (0..<Self.classes).map { counts[$0] } }
 
