@@ -13,10 +13,16 @@ public struct AdminStreams: EndpointProvider {
 
     private let access: AdminAccess
     private let feed: SnapshotFeed
+    private let maxUnsentBytes: Int
 
-    public init(access: AdminAccess, feed: SnapshotFeed) {
+    /// - Parameters:
+    ///   - access: who may look.
+    ///   - feed: the dashboard's figures.
+    ///   - maxUnsentBytes: bytes that wait on one stream before figures and events are left out, and traces are cut.
+    public init(access: AdminAccess, feed: SnapshotFeed, maxUnsentBytes: Int) {
         self.access = access
         self.feed = feed
+        self.maxUnsentBytes = maxUnsentBytes
     }
 
     public func serves(path: String, on service: GatewaySettings.Service) -> Bool {
@@ -35,7 +41,7 @@ public struct AdminStreams: EndpointProvider {
     public func subprotocol(path: String, on service: GatewaySettings.Service) -> String? { nil }
 
     public func makeEndpoint(on eventLoop: any EventLoop, index: Int, gateway: Gateway) -> any LoopEndpoint {
-        AdminStreamEndpoint(eventLoop, gateway, access, feed)
+        AdminStreamEndpoint(eventLoop, gateway, access, feed, maxWaitingBytes: maxUnsentBytes)
     }
 }
 
@@ -53,9 +59,13 @@ private final class AdminStreamEndpoint: LoopEndpoint {
     /// How long a stream may be silent.
     private static let keepalive = TimeAmount.seconds(15)
     /// A viewer that has not taken so much is not shown more.
-    private static let maxWaitingBytes = 1 << 20
+    private let maxWaitingBytes: Int
 
-    init(_ eventLoop: any EventLoop, _ gateway: Gateway, _ access: AdminAccess, _ feed: SnapshotFeed) {
+    init(
+        _ eventLoop: any EventLoop, _ gateway: Gateway, _ access: AdminAccess, _ feed: SnapshotFeed,
+        maxWaitingBytes: Int
+    ) {
+        self.maxWaitingBytes = maxWaitingBytes
         self.eventLoop = eventLoop
         self.gateway = gateway
         self.access = access
@@ -70,12 +80,14 @@ private final class AdminStreamEndpoint: LoopEndpoint {
     private final class Viewer: ExchangeOwner {
         let exchange: Exchange
         let leave: (Viewer) -> Void
+        private let maxWaitingBytes: Int
         var end: () -> Void = {}
         /// How many events it was not shown since the last one that it was.
         private var missed = 0
 
-        init(_ exchange: Exchange, leave: @escaping (Viewer) -> Void) {
+        init(_ exchange: Exchange, maxWaitingBytes: Int, leave: @escaping (Viewer) -> Void) {
             self.exchange = exchange
+            self.maxWaitingBytes = maxWaitingBytes
             self.leave = leave
         }
 
@@ -83,7 +95,7 @@ private final class AdminStreamEndpoint: LoopEndpoint {
 
         /// - Parameter mayMiss: whether what does not fit can be left out, rather than ending the stream.
         func show(_ event: ByteBuffer, mayMiss: Bool) {
-            if exchange.unsentBytes < AdminStreamEndpoint.maxWaitingBytes { return exchange.write(event) }
+            if exchange.unsentBytes < maxWaitingBytes { return exchange.write(event) }
             guard !mayMiss else { return }
             exchange.abort()
             leave(self)
@@ -91,7 +103,7 @@ private final class AdminStreamEndpoint: LoopEndpoint {
 
         /// Shows an event, and before it how many there was no room for.
         func count(_ event: ByteBuffer) {
-            guard exchange.unsentBytes < AdminStreamEndpoint.maxWaitingBytes else { return missed += 1 }
+            guard exchange.unsentBytes < maxWaitingBytes else { return missed += 1 }
             if missed > 0 { exchange.write(ByteBuffer(string: "event: missed\ndata: {\"missed\":\(missed)}\n\n")) }
             missed = 0
             exchange.write(event)
@@ -140,7 +152,7 @@ private final class AdminStreamEndpoint: LoopEndpoint {
     }
 
     private func begin(_ exchange: Exchange) -> NIOLoopBound<Viewer> {
-        let viewer = Viewer(exchange) { [weak self] viewer in
+        let viewer = Viewer(exchange, maxWaitingBytes: maxWaitingBytes) { [weak self] viewer in
             self?.viewers[ObjectIdentifier(viewer)] = nil
             viewer.end()
         }

@@ -105,7 +105,10 @@ struct Serve: AsyncParsableCommand {
         do {
             try await gateway.start(
                 api: GatewayAPI(gateway: gateway, access: access, sources: sources, logger: logger),
-                endpoints: [mcp, AdminStreams(access: access, feed: feed)])
+                endpoints: [
+                    mcp,
+                    AdminStreams(access: access, feed: feed, maxUnsentBytes: configuration.dashboard.maxUnsentBytes),
+                ])
         } catch {
             await gateway.stop()
             await webhooks.shutdown()

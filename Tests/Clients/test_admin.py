@@ -1,6 +1,8 @@
 """The admin API: what operators ask and do (`/mcp/admin`)."""
 
+import json
 import re
+import socket
 import stat
 import threading
 
@@ -10,7 +12,7 @@ import phoenix
 import pytest
 import sse
 from api import API
-from wait import until
+from wait import PATIENCE, until
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +190,33 @@ def test_what_the_systems_tell_each_other_is_followed(start_gateway):
     assert every.expect("algedonic_channel").json["pain_type"] == "connection_shortage"
     every.close()
     few.close()
+
+
+def test_who_reads_events_too_slowly_is_told_how_many_are_missing(start_gateway):
+    quick = start_gateway({
+        **admin.CONFIG, "listen": {"event_loops": 8}, "viability": {"interval": "50ms"},
+        "dashboard": {"max_unsent_bytes": "16KiB"}})
+    headers = {"Authorization": f"Bearer {admin.TOKEN}"}
+    with socket.socket() as slow:
+        # On loopback segments are large, and what the kernel holds for a peer grows with them.
+        slow.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1000)
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.settimeout(PATIENCE)
+        slow.connect(quick.http)
+        slow.sendall((f"GET /mcp/admin/vsm/events?topics=s1_operations HTTP/1.1\r\nHost: 127.0.0.1:{quick.http[1]}\r\n"
+                      f"Authorization: Bearer {admin.TOKEN}\r\n\r\n").encode())
+        every = sse.Stream(quick.http, "/mcp/admin/vsm/events?topics=s1_operations", headers)
+        # Somebody else gets more than the kernel and the bound hold.
+        seen = 0
+        while seen < 300_000:
+            seen += len(every.expect("s1_operations").data)
+        received = b""
+        while not (missed := re.search(rb"event: missed\r?\ndata: (.*)\n", received)):
+            chunk = slow.recv(65536)
+            assert chunk, "the stream ends"
+            received += chunk
+        assert json.loads(missed[1])["missed"] > 0
+        every.close()
 
 
 def test_who_may_follow_the_systems_and_what(own):

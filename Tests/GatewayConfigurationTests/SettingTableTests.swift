@@ -75,7 +75,7 @@ import Testing
             "transports.websocket.compression": "false", "transports.websocket.compression_level": "5",
             "transports.http_sse.compression": "false", "transports.http_sse.compression_level": "5",
             "validation.schemas": "s.json", "cors.origin": "http://a", "cors.methods": "PUT", "cors.headers": "X-A",
-            "retain.max_bytes": "2KiB",
+            "retain.max_bytes": "2KiB", "dashboard.max_unsent_bytes": "2KiB",
             "sequencer.buffer_bytes": "2KiB",
             "session.slow_consumer_policy": "conflate",
             "session.allowed_slow_consumer_policies": "[disconnect]", "session.backpressure.half_rate_pending": "60",

@@ -3,6 +3,8 @@ extension GatewayConfiguration {
     public struct Dashboard: Sendable, Equatable {
         /// How often its figures are brought up to date while somebody looks.
         public var interval: Duration = .seconds(1)
+        /// Bytes that wait on one live stream before it is shown less.
+        public var maxUnsentBytes = 1 << 20
 
         /// The defaults.
         public init() {}
