@@ -22,6 +22,8 @@ public struct ViableSystem: Sendable {
     public private(set) var connections: ConnectionBargain?
     /// The same for memory.
     public private(set) var memory: MemoryBargain?
+    /// The same for bytes sent; `nil` if they have no budget, too.
+    public private(set) var egress: EgressBargain?
     private(set) var modeSince: Instant?
     private(set) var timeInMode: [OperatingMode: Instant.Span] = [:]
     private(set) var decisions = 0
@@ -48,6 +50,7 @@ public struct ViableSystem: Sendable {
         intelligence = Intelligence(settings)
         connections = settings.control.isOn ? ConnectionBargain(settings.control) : nil
         memory = settings.control.isOn ? MemoryBargain(settings.control) : nil
+        egress = settings.control.isOn && settings.control.egress > 0 ? EgressBargain(settings.control) : nil
         admissionRate = AdmissionRate(minimum: settings.coordination.minimumRate)
     }
 
@@ -121,6 +124,7 @@ public struct ViableSystem: Sendable {
         admissionRate.observe(admitted: node.opened, now: now)
         var events = intelligence.observe(reports, node, now: now)
         events += share(node, now)
+        events += shareEgress(samples, now)
         events += choose(now)
         events += limitWatch.observe(node.limits, calm: settings.policy.dwell, now: now).map(ViableEvent.limit)
         oscillation.mode.observe(Double(mode.rawValue), now: now)
@@ -135,6 +139,17 @@ public struct ViableSystem: Sendable {
         guard connections != nil, memory != nil else { return [] }
         return connections!.settle(capacity: node.connectionCapacity, node.connectionDemand, now: now)
             + memory!.settle(held: node.heldBytes, memory: node.memory, now: now)
+    }
+
+    /// The same for bytes sent, by what transports on event loops have sent.
+    public mutating func shareEgress(_ samples: [UnitSample], _ now: Instant) -> [ViableEvent] {
+        guard egress != nil else { return [] }
+        var demands: [EgressBargain.Place: EgressBargain.Demand] = [:]
+        for sample in samples {
+            guard case .transport(let transport, let loop) = sample.unit else { continue }
+            demands[EgressBargain.Place(transport, loop: loop)] = sample.egress
+        }
+        return egress!.settle(demands, now: now)
     }
 
     /// What an audit has found.

@@ -43,6 +43,8 @@ extension ControlSettings {
         floors = [.webSocket: configuration.webSocketFloor, .eventStream: configuration.eventStreamFloor]
         lent = configuration.lent
         reclaimTime = Instant.Span(configuration.reclaimTime)
+        egress = configuration.egress
+        egressBurst = Instant.Span(configuration.egressBurst)
     }
 }
 

@@ -162,6 +162,14 @@ extension ReportMover {
                 node.node.heldBytes = [.webSocket: 700, .eventStream: 10]
             }),
         ReportMover(
+            name: "bytes that one transport sends while the other was held back",
+            fields: ["s3.budgets[].units[].held_back"], beats: 4,
+            common: { $0.control.egress = 1000 },
+            moved: { node, beat in
+                node.units[0].egress.sent += 800
+                node.units[1].egress.heldBack += beat / 2
+            }),
+        ReportMover(
             name: "a crowd on one transport while the other misses what it has lent",
             fields: prefixed("s3.budgets[].", "recalls_called recalls_settled")
                 + prefixed("s3.budgets[].units[].", "asked granted used lent borrowed recalled refused"),

@@ -70,6 +70,12 @@ extension SettingTable {
             "viability.control.reclaim_time", \.viability.control.reclaimTime, span,
             "How long a loan that is called back may take to come back"),
         Setting(
+            "viability.control.egress", \.viability.control.egress, .size(0...1 << 42),
+            "Bytes a second that transports share to send to clients; 0: no budget"),
+        Setting(
+            "viability.control.egress_burst", \.viability.control.egressBurst,
+            .duration(.milliseconds(10)...(.seconds(60))), "How long bytes that were not sent may be caught up"),
+        Setting(
             "capacity_alerts.cpu_threshold", \.capacityAlerts.cpuThreshold, percent,
             "Percent of all processors from which on they are called short"),
         Setting(

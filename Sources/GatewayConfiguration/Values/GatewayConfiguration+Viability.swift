@@ -88,6 +88,10 @@ extension GatewayConfiguration {
         public var lent = 0.5
         /// How long a loan that is called back may take to come back.
         public var reclaimTime: Duration = .seconds(10)
+        /// Bytes a second that may be sent to clients; 0 for as many as there are.
+        public var egress = 0
+        /// How long what was not sent may be caught up.
+        public var egressBurst: Duration = .milliseconds(250)
 
         /// The defaults.
         public init() {}

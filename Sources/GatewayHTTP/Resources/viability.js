@@ -114,11 +114,13 @@ export function viableSystem({ $, ask, element, write, rows, meter, number, whol
   }
 
   function budgetText(one, budget) {
-    const size = budget.resource === "connections" ? (value) => whole.format(value) : (value) => `${number(value / 1048576)} MiB`;
+    const sizes = { connections: (value) => whole.format(value), egress: (value) => `${number(value / 1024)} KiB/s` };
+    const size = sizes[budget.resource] ?? ((value) => `${number(value / 1048576)} MiB`);
     const parts = [`${size(one.used)} of ${size(one.granted)} granted`, `floor ${size(one.floor)}`];
     if (one.borrowed > 0) parts.push(`${size(one.borrowed)} borrowed`);
     if (one.lent > 0) parts.push(`${size(one.lent)} lent`);
     if (one.refused > 0) parts.push(`${whole.format(one.refused)} refused`);
+    if (one.held_back > 0) parts.push(`${whole.format(one.held_back)} held back`);
     return parts.join(", ");
   }
 

@@ -180,7 +180,23 @@ class ConnectionEngine {
     /// There is something to take, but the peer does not read: make sure that not too much waits.
     final func stalled() {
         writeWaiting(isStalled: true)
-        guard let handle, verdict == .open else { return }
+        bound()
+    }
+
+    /// There is something to take, but the transport has sent all that it may: what is none of the session's messages
+    /// goes on, and not too much may wait.
+    /// - Returns: whether there is something that waits.
+    final func heldBack() -> Bool {
+        if hasWaitingFrames { takeWaitingFrames() }
+        writeWaiting(isStalled: false)
+        return bound() || verdict == .open && (!presences.isEmpty || viabilitySeen != nil)
+    }
+
+    /// Ends the connection if too much waits for it.
+    /// - Returns: whether anything does.
+    @discardableResult
+    private func bound() -> Bool {
+        guard let handle, verdict == .open else { return false }
         var notices = Session.Notices()
         let result = take(handle, BatchLimits(messages: 0, bytes: 0), &notices)
         if let notice = notices.transportSwitch { write(notice) }
@@ -188,8 +204,10 @@ class ConnectionEngine {
         case .fellBehind(let from, let to): fellBehind(from: from, to: to)
         // Another transport has taken over because this connection did not read.
         case .unknown: fellBehind(from: takenBefore, to: takenBefore)
-        case .drained, .more, .standby, .held: break
+        case .more, .held: return true
+        case .drained, .standby: break
         }
+        return false
     }
 
     /// Writes the answers that waited for the storage.

@@ -14,6 +14,9 @@ class EngineCarrier: LoopMember, ChannelInboundHandler {
     /// The peer does not read: something written has not reached the kernel. Nothing is taken from the session until it
     /// has.
     private(set) final var isStalled = false
+    /// Whether it waits in the loop's line until its transport may send again, and whether it is its turn now.
+    private final var isHeldBack = false
+    private final var isFirstInLine = false
     /// Our side is shut.
     private final var isFinished = false
     /// Whether the channel still holds answers to earlier requests.
@@ -84,6 +87,14 @@ class EngineCarrier: LoopMember, ChannelInboundHandler {
         } else {
             finishEvent(drains: true)
         }
+    }
+
+    override final func goOn() {
+        isHeldBack = false
+        guard context != nil else { return }
+        isFirstInLine = true
+        wake()
+        isFirstInLine = false
     }
 
     override final func visit() -> Instant? {
@@ -187,7 +198,7 @@ class EngineCarrier: LoopMember, ChannelInboundHandler {
         var drains = drains
         var hasMore = false
         repeat {
-            if drains, !isStalled { hasMore = engine.drain() }
+            if drains, !isStalled { hasMore = mayDrain ? engine.drain() : holdBack() }
             // The event itself may have published to this client: its messages leave with the same flush.
             drains = loop.dispatchWakes(except: id)
         } while drains && !isStalled
@@ -197,9 +208,25 @@ class EngineCarrier: LoopMember, ChannelInboundHandler {
         settle()
     }
 
+    /// Whether messages may be taken from the session, as far as the budget of bytes sent is concerned.
+    private final var mayDrain: Bool {
+        !loop.egress.isLimited || isFirstInLine || loop.egress.mayGo(engine.transport, loop.now)
+    }
+
+    /// Messages stay in the session's log, within its bounds; everything else goes.
+    /// - Returns: `false`: there is nothing more to take now.
+    private final func holdBack() -> Bool {
+        guard engine.heldBack(), !isHeldBack else { return false }
+        isHeldBack = true
+        loop.holdBack(id, engine.transport)
+        return false
+    }
+
     private final func flush() {
         guard let context else { return loop.outbound.reset() }
-        guard loop.outbound.count > 0 else { return }
+        let count = loop.outbound.count
+        guard count > 0 else { return }
+        if loop.egress.isLimited { loop.egress.spend(count, by: engine.transport, loop.now) }
         send(to: context)
     }
 

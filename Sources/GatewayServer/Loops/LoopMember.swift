@@ -16,6 +16,9 @@ class LoopMember {
     /// There is something to take from the session.
     func wake() {}
 
+    /// It was held back for what its transport has sent, and has its turn now.
+    func goOn() {}
+
     /// Its time has come.
     /// - Returns: when to come again; `nil` for never.
     func visit() -> Instant? { nil }
@@ -102,6 +105,8 @@ final class LoopState {
     @exclusivity(unchecked) var longPolls: [LongPollToken.Session: LongPollCarrier] = [:]
     /// The limits of the policy in which connections count, for those that count in any.
     var seats: [ConnectionID: [LimitAccount]] = [:]
+    /// What may be sent from here.
+    @exclusivity(unchecked) var egress = LoopEgress()
     /// How late the last turn of the wheel was.
     private(set) var lag = Instant.Span(nanoseconds: 0)
     /// How late all its turns were.
@@ -144,6 +149,7 @@ final class LoopState {
             eventStreamLevel: gateway.settings.eventStreamCompressionLevel)
         unmasked = .allocate(byteCount: 65_536, alignment: 16)
         batch.reserveCapacity(256)
+        if let first = gateway.firstEgress(on: index) { egress.grant(first.rates, burst: first.burst, now: now) }
     }
 
     deinit { unmasked.deallocate() }
@@ -229,6 +235,7 @@ final class LoopState {
     func stop() {
         ticker?.cancel()
         ticker = nil
+        endEgress()
         for (_, endpoint) in endpoints { endpoint.stop() }
         endpoints = []
     }

@@ -7,8 +7,12 @@ extension Gateway {
     func grantFirst() {
         var node = NodeSample()
         admission.ask(&node, settings)
+        let units = (0..<loopCount).flatMap { loop in
+            Transport.allCases.map { UnitSample(unit: .transport($0, loop: loop)) }
+        }
         let shares = viability.withSystem { system in
             _ = system.share(node, Clock.now)
+            _ = system.shareEgress(units, Clock.now)
             return system.connectionGrants
         }
         admission.grant(shares.granted, of: node.connectionCapacity)
@@ -55,7 +59,7 @@ extension Gateway {
 
     /// The families of what transports share.
     func writeBudgets(to text: inout MetricsText) {
-        let (connections, memory) = viability.withSystem { ($0.connections, $0.memory) }
+        let (connections, memory, egress) = viability.withSystem { ($0.connections, $0.memory, $0.egress) }
         guard let connections, let memory else { return }
         var figures: [(Loan.Resource, Transport, String, Int)] = []
         for (transport, account) in connections.accounts.sorted(by: { $0.key < $1.key }) {
@@ -72,6 +76,12 @@ extension Gateway {
                 (.memory, transport, "used", account.used), (.memory, transport, "borrowed", account.borrowed),
             ]
         }
+        for (transport, account) in (egress?.accounts ?? [:]).sorted(by: { $0.key < $1.key }) {
+            figures += [
+                (.egress, transport, "floor", account.floor), (.egress, transport, "granted", account.granted),
+                (.egress, transport, "used", account.used), (.egress, transport, "borrowed", account.borrowed),
+            ]
+        }
         text.begin("mcp_gateway_budget", .gauge, "What each transport is promised, may have, has and has borrowed.")
         for (resource, transport, figure, value) in figures {
             text.add(value, ["resource": resource.rawValue, "unit": transport.name, "figure": figure])
@@ -83,6 +93,13 @@ extension Gateway {
         text.begin("mcp_gateway_loans_called_total", .counter, "Loans that were called back.")
         text.add(connections.recalls.called, ["resource": Loan.Resource.connections.rawValue])
         text.add(memory.recalls.called, ["resource": Loan.Resource.memory.rawValue])
+        guard let egress else { return }
+        text.add(egress.recalls.called, ["resource": Loan.Resource.egress.rawValue])
+        text.begin(
+            "mcp_gateway_budget_held_back_total", .counter, "Times that a connection waited for its turn to send.")
+        for (transport, account) in egress.accounts.sorted(by: { $0.key < $1.key }) {
+            text.add(account.heldBack, ["resource": Loan.Resource.egress.rawValue, "unit": transport.name])
+        }
     }
 
     /// A connection that may have to go.

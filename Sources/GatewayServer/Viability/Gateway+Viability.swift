@@ -49,6 +49,7 @@ extension Gateway {
         memory.stand(standings)
         admission.grant(shares.granted, of: node.connectionCapacity)
         memory.require(atLeast: floor)
+        grantEgress()
         holdRules()
         if currentPhase == .serving { admission.returns(at: returnRate) }
         carry(out: events)
@@ -207,6 +208,8 @@ extension LoopState {
             unit.dropped = counted.messagesDropped
             unit.slowConsumers = counted.slowConsumers
             unit.latencies = counted.latencies
+            let sent = egress.figures(transport)
+            unit.egress = .init(sent: sent.sent, heldBack: sent.heldBack, isWaiting: sent.isWaiting)
             let traffic = variety[Int(transport.rawValue)]
             unit.arrivals = traffic.arrivals
             unit.accepted = traffic.accepted

@@ -11,6 +11,10 @@ public struct ControlSettings: Equatable, Sendable {
     public var floors: [Transport: Double] = [.webSocket: 0.25, .eventStream: 0.25]
     /// The share of a floor that is lent to others while its transport does not need it.
     public var lent = 0.5
+    /// Bytes a second that may be sent to clients, by all transports together; 0 for as many as there are.
+    public var egress = 0
+    /// How long what was not sent may be caught up.
+    public var egressBurst = Instant.Span.milliseconds(250)
     /// How long a loan that is called back may take to come back.
     public var reclaimTime = Instant.Span.seconds(10)
 

@@ -6,6 +6,7 @@ public struct Loan: Equatable, Sendable {
     public enum Resource: String, Sendable, CaseIterable {
         case connections
         case memory
+        case egress
     }
 
     public let resource: Resource
@@ -13,7 +14,7 @@ public struct Loan: Equatable, Sendable {
     public let transport: Transport
     /// Whether it is called back now; otherwise that is over.
     public let isCalled: Bool
-    /// Connections or bytes that it has beyond its grant.
+    /// Connections, bytes, or bytes a second that it has beyond its grant.
     public let amount: Int
     /// How long it may take to come back, or how long it has taken.
     public let time: Instant.Span

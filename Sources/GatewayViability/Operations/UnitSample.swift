@@ -39,6 +39,8 @@ public struct UnitSample: Sendable {
     public var slowConsumers = 0
     /// How long deliveries have taken.
     public var latencies = LatencyHistogram()
+    /// What went through the budget of bytes sent; nothing where there is none, and for servers.
+    public var egress = EgressBargain.Demand()
     /// Messages of clients as they came.
     public var arrivals = VarietyCounts()
     /// Those among them that were let through.

@@ -115,7 +115,7 @@ struct Viability: AdminCommand {
         }
         units.print()
         Output.line("")
-        let figures = ["floor", "asked", "granted", "used", "borrowed", "refused"]
+        let figures = ["floor", "asked", "granted", "used", "borrowed", "refused", "held_back"]
         var budgets = TextTable(
             ["BUDGET", "UNIT"] + figures.map { $0.uppercased() }, numeric: Set(2...figures.count + 1))
         for budget in answer[path: "s3", "budgets"]?.items ?? [] {
