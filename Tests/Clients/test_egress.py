@@ -4,6 +4,7 @@ import time
 
 import admin
 import phoenix
+import pytest
 import sse
 from wait import PATIENCE, until
 
@@ -13,9 +14,9 @@ FLOOD = 300
 SESSION = {"max_unsent_bytes": "64MiB", "log_bytes": "64MiB", "log_messages": 10_000}
 
 
-def settings(**control):
+def settings(loops=1, **control):
     control = {"egress": BUDGET, **control}
-    return {**admin.CONFIG, "viability": {"interval": "200ms", "control": control}, "session": SESSION, "listen": {"event_loops": 1}}
+    return {**admin.CONFIG, "viability": {"interval": "200ms", "control": control}, "session": SESSION, "listen": {"event_loops": loops}}
 
 
 def flooded(own, client):
@@ -49,8 +50,9 @@ def egress(own):
     return found, {unit["unit"]: unit for unit in found["units"]}
 
 
-def test_a_flood_to_sockets_leaves_event_streams_their_floor(start_gateway, new_client):
-    own = start_gateway(settings())
+@pytest.mark.parametrize("loops", [1, 3])
+def test_a_flood_to_sockets_leaves_event_streams_their_floor(start_gateway, new_client, loops):
+    own = start_gateway(settings(loops))
     reader, modest = new_client(), new_client()
     stream, _ = sse.open_connected(own.sse, modest)
     began = time.monotonic()
