@@ -59,6 +59,8 @@ public struct ProcessCommand: Equatable, Sendable {
 public enum ProcessStartFailure: Error, Equatable, Sendable, CustomStringConvertible {
     /// As many run as may.
     case tooManyProcesses(limit: Int)
+    /// Its permit refused it, with the reason.
+    case notPermitted(String)
     case programNotFound(String)
     /// The program cannot be run, with the system's reason.
     case notExecutable(String, reason: String)
@@ -69,6 +71,7 @@ public enum ProcessStartFailure: Error, Equatable, Sendable, CustomStringConvert
     public var description: String {
         switch self {
         case .tooManyProcesses(let limit): "\(limit) processes run, and more are not allowed"
+        case .notPermitted(let reason): reason
         case .programNotFound(let name): "no program named \(name) in PATH"
         case .notExecutable(let path, let reason): "cannot run \(path): \(reason)"
         case .noWorkingDirectory(let path, let reason): "cannot work in \(path): \(reason)"

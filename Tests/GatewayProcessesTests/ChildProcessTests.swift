@@ -1,5 +1,6 @@
 import GatewayCore
 import NIOCore
+import Synchronization
 import Testing
 
 @testable import GatewayProcesses
@@ -92,6 +93,35 @@ import Testing
             _ = await subject.started()
             #expect(try await failure(.init(program: "cat")) == .tooManyProcesses(limit: 1))
             try await subject.close()
+        }
+    }
+
+    @Test func aPermitIsTakenForEachStartAndGivenBackOnce() async throws {
+        try await withHost(maximum: 1) { host in
+            let permit = CountedPermit()
+            let subject = try await Subject.start(.init(program: "cat"), host: host, permit: permit)
+            _ = await subject.started()
+            #expect(permit.held == 1)
+            // The host refuses one, the system another, and the permit a third.
+            let second = try await Subject.start(.init(program: "cat"), host: host, permit: permit)
+            let isFailure = { @Sendable (event: SupervisedProcess.Event) in
+                if case .startFailed = event { true } else { false }
+            }
+            _ = await second.events(through: isFailure)
+            #expect(permit.held == 1)
+            try await second.close()
+            try await subject.close()
+            try await eventually { permit.held == 0 }
+            let missing = try await Subject.start(.init(program: "no-such-program"), host: host, permit: permit)
+            _ = await missing.events(through: isFailure)
+            #expect(permit.held == 0 && permit.taken == 3)
+            try await missing.close()
+            permit.refuse()
+            let refused = try await Subject.start(.init(program: "cat"), host: host, permit: permit)
+            let last = await refused.events(through: isFailure).last
+            guard case .startFailed(.notPermitted("not now"), _)? = last else { return #expect(Bool(false)) }
+            #expect(permit.held == 0 && permit.taken == 3)
+            try await refused.close()
         }
     }
 
@@ -370,4 +400,25 @@ import Testing
             try await subject.close()
         }
     }
+}
+
+/// A permit that counts.
+private final class CountedPermit: ProcessPermit {
+    private let state = Mutex((held: 0, taken: 0, refuses: false))
+
+    var held: Int { state.withLock(\.held) }
+    var taken: Int { state.withLock(\.taken) }
+
+    func refuse() { state.withLock { $0.refuses = true } }
+
+    func take() -> String? {
+        state.withLock { state in
+            guard !state.refuses else { return "not now" }
+            state.held += 1
+            state.taken += 1
+            return nil
+        }
+    }
+
+    func giveBack() { state.withLock { $0.held -= 1 } }
 }

@@ -23,14 +23,16 @@ final class Subject: Sendable {
     let log: LogLines
 
     static func start(
-        _ command: ProcessCommand, host: ProcessHost, limits: SupervisedProcess.Limits = quick(), isWanted: Bool = true
+        _ command: ProcessCommand, host: ProcessHost, permit: (any ProcessPermit)? = nil,
+        limits: SupervisedProcess.Limits = quick(), isWanted: Bool = true
     ) async throws -> Subject {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let log = LogLines()
         let (events, continuation) = AsyncStream.makeStream(of: SupervisedProcess.Event.self)
         let process = try await loop.submit {
             let process = SupervisedProcess(
-                command, limits: limits, host: host, loop: loop, logger: Logger(label: "test") { _ in log }
+                command, limits: limits, host: host, permit: permit, loop: loop,
+                logger: Logger(label: "test") { _ in log }
             ) { continuation.yield($0) }
             if isWanted { process.wanted() }
             return NIOLoopBound(process, eventLoop: loop)

@@ -89,17 +89,33 @@ public final class ProcessHost: Sendable {
 
     /// Starts a process. Both closures are called on the host's thread, `ended` once and after `started`, when it did.
     func spawn(
-        _ command: ProcessCommand, started: @escaping @Sendable (Result<Started, ProcessStartFailure>) -> Void,
+        _ command: ProcessCommand, permit: (any ProcessPermit)? = nil,
+        started: @escaping @Sendable (Result<Started, ProcessStartFailure>) -> Void,
         ended: @escaping @Sendable (ProcessExit) -> Void
     ) {
+        if let reason = permit?.take() { return started(.failure(.notPermitted(reason))) }
         let refusal: ProcessStartFailure? = state.withLock { state in
             if state.isClosed { return .hostIsClosed }
             if state.live >= maximumProcesses { return .tooManyProcesses(limit: maximumProcesses) }
             state.live += 1
             return nil
         }
-        if let refusal { return started(.failure(refusal)) }
-        order(.spawn(command, started: started, ended: ended))
+        if let refusal {
+            permit?.giveBack()
+            return started(.failure(refusal))
+        }
+        guard let permit else { return order(.spawn(command, started: started, ended: ended)) }
+        order(
+            .spawn(
+                command,
+                started: { result in
+                    if case .failure = result { permit.giveBack() }
+                    started(result)
+                },
+                ended: { exit in
+                    permit.giveBack()
+                    ended(exit)
+                }))
     }
 
     /// Sends a signal to a process and all that it started; nothing when it has ended.
@@ -123,6 +139,16 @@ public final class ProcessHost: Sendable {
     }
 
     func processEnded() { state.withLock { $0.live -= 1 } }
+}
+
+/// Asked where a process starts, beside the number that the host allows.
+public protocol ProcessPermit: AnyObject, Sendable {
+    /// Takes a place for one more process.
+    /// - Returns: why there is none; `nil` if there was one.
+    func take() -> String?
+
+    /// The process is gone, or has not come about. Called on any thread.
+    func giveBack()
 }
 
 /// `close` of the system, which methods of that name hide.

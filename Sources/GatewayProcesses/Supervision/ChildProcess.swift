@@ -32,6 +32,7 @@ final class ChildProcess {
 
     let loop: any EventLoop
     private let host: ProcessHost
+    private let permit: (any ProcessPermit)?
     private let limits: Limits
     private let errorLines: ErrorLines
     private let receive: (ChildProcess, Event) -> Void
@@ -46,10 +47,11 @@ final class ChildProcess {
     private var isOver = false
 
     init(
-        host: ProcessHost, loop: any EventLoop, limits: Limits, errorLines: ErrorLines,
+        host: ProcessHost, permit: (any ProcessPermit)?, loop: any EventLoop, limits: Limits, errorLines: ErrorLines,
         receive: @escaping (ChildProcess, Event) -> Void
     ) {
         self.host = host
+        self.permit = permit
         self.loop = loop
         self.limits = limits
         self.errorLines = errorLines
@@ -60,7 +62,7 @@ final class ChildProcess {
         let this = NIOLoopBound(self, eventLoop: loop)
         let loop = loop
         host.spawn(
-            command,
+            command, permit: permit,
             started: { result in loop.execute { this.value.startEnded(result) } },
             ended: { exit in loop.execute { this.value.processEnded(exit) } })
     }

@@ -56,6 +56,7 @@ public final class SupervisedProcess {
 
     private let command: ProcessCommand
     private let host: ProcessHost
+    private let permit: (any ProcessPermit)?
     private let loop: any EventLoop
     private let limits: Limits
     private let errorLines: ErrorLines
@@ -66,15 +67,19 @@ public final class SupervisedProcess {
     private var random = SystemRandomNumberGenerator()
     private var hasToldClosed = false
 
-    /// - Parameter receive: called on `loop`, never from within one of the methods.
+    /// - Parameters:
+    ///   - permit: asked before each start; `nil` if the host alone decides.
+    ///   - receive: called on `loop`, never from within one of the methods.
     public init(
-        _ command: ProcessCommand, limits: Limits = Limits(), host: ProcessHost, loop: any EventLoop, logger: Logger,
+        _ command: ProcessCommand, limits: Limits = Limits(), host: ProcessHost,
+        permit: (any ProcessPermit)? = nil, loop: any EventLoop, logger: Logger,
         receive: @escaping (Event) -> Void
     ) {
         loop.preconditionInEventLoop()
         self.command = command
         self.limits = limits
         self.host = host
+        self.permit = permit
         self.loop = loop
         self.receive = receive
         supervisor = ProcessSupervisor(limits: limits.supervision)
@@ -147,7 +152,8 @@ public final class SupervisedProcess {
     /// As long as a process runs it keeps this object alive, so that none runs without its rules.
     private func spawn() {
         let next = ChildProcess(
-            host: host, loop: loop, limits: .init(lineBytes: limits.lineBytes, unsentBytes: limits.unsentBytes),
+            host: host, permit: permit, loop: loop,
+            limits: .init(lineBytes: limits.lineBytes, unsentBytes: limits.unsentBytes),
             errorLines: errorLines
         ) { child, event in self.happened(event, in: child) }
         child = next
