@@ -60,7 +60,7 @@ extension ViableEvent {
                 writer.member("refused", crossing.refused)
             case .loan(let loan):
                 writer.member("resource", loan.resource.rawValue)
-                writer.member("unit", loan.transport.name)
+                writer.member("unit", loan.unit)
                 writer.member("borrowed", loan.amount)
                 writer.member(loan.isCalled ? "deadline_ms" : "took_ms", loan.time.milliseconds)
             }

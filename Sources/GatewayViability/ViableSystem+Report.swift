@@ -108,6 +108,7 @@ extension ViableSystem {
             if let connections { list.object { connections.write(to: &$0) } }
             if let memory, !memory.accounts.isEmpty { list.object { memory.write(to: &$0) } }
             if let egress { list.object { egress.write(to: &$0) } }
+            if let processes, !processes.accounts.isEmpty { list.object { processes.write(to: &$0) } }
         }
         writer.key("loop_utilisation")
         writer.array { list in for index in utilisation.keys.sorted() { list.value(utilisation[index] ?? 0) } }

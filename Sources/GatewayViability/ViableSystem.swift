@@ -24,6 +24,8 @@ public struct ViableSystem: Sendable {
     public private(set) var memory: MemoryBargain?
     /// The same for bytes sent; `nil` if they have no budget, too.
     public private(set) var egress: EgressBargain?
+    /// The same for the processes of servers.
+    public private(set) var processes: ProcessBargain?
     private(set) var modeSince: Instant?
     private(set) var timeInMode: [OperatingMode: Instant.Span] = [:]
     private(set) var decisions = 0
@@ -51,6 +53,7 @@ public struct ViableSystem: Sendable {
         connections = settings.control.isOn ? ConnectionBargain(settings.control) : nil
         memory = settings.control.isOn ? MemoryBargain(settings.control) : nil
         egress = settings.control.isOn && settings.control.egress > 0 ? EgressBargain(settings.control) : nil
+        processes = settings.control.isOn ? ProcessBargain(settings.control) : nil
         admissionRate = AdmissionRate(minimum: settings.coordination.minimumRate)
     }
 
@@ -63,6 +66,11 @@ public struct ViableSystem: Sendable {
     /// Connections that are granted to each transport, and those that it is to give back now; empty if nothing is shared.
     public var connectionGrants: (granted: [Transport: ConnectionLedger.Grant], recalled: [Transport: Int]) {
         (connections?.grants ?? [:], connections?.recalled ?? [:])
+    }
+
+    /// The same for processes and servers; `nil` if nothing is shared.
+    public var processGrants: (granted: [String: PlaceGrant], recalled: [String: Int])? {
+        processes.map { ($0.grants, $0.recalled) }
     }
 
     /// The rules that speak of the present mode: what S1 looks messages up in.
@@ -125,6 +133,7 @@ public struct ViableSystem: Sendable {
         var events = intelligence.observe(reports, node, now: now)
         events += share(node, now)
         events += shareEgress(samples, now)
+        events += shareProcesses(node, now)
         events += choose(now)
         events += limitWatch.observe(node.limits, calm: settings.policy.dwell, now: now).map(ViableEvent.limit)
         oscillation.mode.observe(Double(mode.rawValue), now: now)
@@ -150,6 +159,11 @@ public struct ViableSystem: Sendable {
             demands[EgressBargain.Place(transport, loop: loop)] = sample.egress
         }
         return egress!.settle(demands, now: now)
+    }
+
+    /// The same for servers and the processes that they run in.
+    public mutating func shareProcesses(_ node: NodeSample, _ now: Instant) -> [ViableEvent] {
+        processes?.settle(capacity: node.processCapacity, node.processDemand, now: now) ?? []
     }
 
     /// What an audit has found.

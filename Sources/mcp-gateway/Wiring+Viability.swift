@@ -41,6 +41,7 @@ extension ControlSettings {
         isOn = configuration.enabled
         connections = configuration.connections
         floors = [.webSocket: configuration.webSocketFloor, .eventStream: configuration.eventStreamFloor]
+        processFloor = configuration.processesFloor
         lent = configuration.lent
         reclaimTime = Instant.Span(configuration.reclaimTime)
         egress = configuration.egress

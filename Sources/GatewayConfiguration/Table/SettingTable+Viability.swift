@@ -64,6 +64,9 @@ extension SettingTable {
             "viability.control.floors.http_sse", \.viability.control.eventStreamFloor, share,
             "Share that is there for event streams in any case"),
         Setting(
+            "viability.control.processes_floor", \.viability.control.processesFloor, share,
+            "Share of mcp.max_processes that is there for stdio servers in any case, the same for each"),
+        Setting(
             "viability.control.lent", \.viability.control.lent, share,
             "Share of an unused floor that others may borrow"),
         Setting(

@@ -114,8 +114,11 @@ export function viableSystem({ $, ask, element, write, rows, meter, number, whol
   }
 
   function budgetText(one, budget) {
-    const sizes = { connections: (value) => whole.format(value), egress: (value) => `${number(value / 1024)} KiB/s` };
-    const size = sizes[budget.resource] ?? ((value) => `${number(value / 1048576)} MiB`);
+    const bytes = (value) => (value < 1048576 ? `${number(value / 1024)} KiB` : `${number(value / 1048576)} MiB`);
+    const size = {
+      memory: (value) => `${number(value / 1048576)} MiB`,
+      egress: (value) => `${bytes(value)}/s`,
+    }[budget.resource] ?? ((value) => whole.format(value));
     const parts = [`${size(one.used)} of ${size(one.granted)} granted`, `floor ${size(one.floor)}`];
     if (one.borrowed > 0) parts.push(`${size(one.borrowed)} borrowed`);
     if (one.lent > 0) parts.push(`${size(one.lent)} lent`);

@@ -119,6 +119,11 @@ final class ClientSession {
         standalone?.end()
     }
 
+    /// The session that it has with a server for itself; `nil` if there is none.
+    func ownSession(with server: UpstreamServer) -> UpstreamSession? {
+        upstreams[server.index].flatMap { $0.isShared || $0.server !== server ? nil : $0 }
+    }
+
     func tend(now: Instant) {
         standalone?.tend(now: now)
         for stream in streams.values { stream.tend(now: now) }

@@ -16,7 +16,11 @@ final class ProcessSession: UpstreamSession {
     /// The request that is open for what the server says by itself, in the era without sessions.
     private var listenNumber: Int?
     private let prefersModern: Bool
-    private var lastUse = Instant.zero
+    private(set) var lastUse = Instant.zero
+    /// The place that the process has among those of all servers. Each has one of its own: the one before may be there still.
+    private var permit: ServerProcessPermit?
+    /// Why its process does not start yet, while what its server may have is on its way back.
+    private var reasonToWait: String?
 
     /// - Parameter prefersModern: whether it is for clients without sessions.
     init(server: UpstreamServer, client: ClientSession?, prefersModern: Bool) {
@@ -31,6 +35,7 @@ final class ProcessSession: UpstreamSession {
         listenNumber = nil
         handshakeNumber = -1
         lastUse = hub.now
+        reasonToWait = nil
         guard let process = process ?? makeProcess() else {
             // Not at once: whoever begins a session is not done with it yet.
             return hub.eventLoop.assumeIsolated().execute { [weak self] in
@@ -56,9 +61,13 @@ final class ProcessSession: UpstreamSession {
                 idleTimeout: nil,
                 backoff: Backoff(initial: .milliseconds(100), limit: .seconds(5), jitter: 0.5)),
             lineBytes: settings.maxResultBytes, unsentBytes: settings.maxUnsentBytes)
+        let permit = ServerProcessPermit(server: server.name, share: hub.directory.processShare)
+        self.permit = permit
         var logger = hub.logger
         logger[metadataKey: "server"] = "\(server.name)"
-        return SupervisedProcess(command, limits: limits, host: host, loop: hub.eventLoop, logger: logger) {
+        return SupervisedProcess(
+            command, limits: limits, host: host, permit: permit, loop: hub.eventLoop, logger: logger
+        ) {
             [weak self] in self?.happened($0)
         }
     }
@@ -80,6 +89,13 @@ final class ProcessSession: UpstreamSession {
             lost("it sent more than mcp.max_result_bytes in one line", mayRetry: false)
         case .startFailed(.tooManyProcesses, _):
             lost("all mcp.max_processes processes are in use", mayRetry: false, isRefusal: true)
+        case .startFailed(.notPermitted(let reason), _):
+            guard permit?.isLent == true, phase == .opening else {
+                return lost(reason, mayRetry: false, isRefusal: true)
+            }
+            // It comes back: it is asked for again, after a wait each time.
+            reasonToWait = reason
+            process?.wanted()
         case .startFailed(let failure, _): lost("\(failure)", mayRetry: false)
         case .ended(let exit, _):
             guard hasStarted else { return }
@@ -96,6 +112,7 @@ final class ProcessSession: UpstreamSession {
     private func begin() {
         guard phase == .opening else { return }
         hasStarted = true
+        reasonToWait = nil
         choose()
     }
 
@@ -242,10 +259,23 @@ final class ProcessSession: UpstreamSession {
 
     override func transmitCancellation(_ call: Call, notice: ByteBuffer) { _ = process?.send(notice) }
 
+    /// Whether nobody would notice if its process were another one by the next call.
+    var isIdle: Bool { isQuiet && !isListenedTo }
+
+    /// Stops the process, whose place belongs to others.
+    func giveWay() {
+        guard isIdle else { return }
+        permit?.ends()
+        rest()
+    }
+
     override func tend(now: Instant) {
+        if phase == .opening, let reasonToWait, now - openedAt > hub.settings.startTimeout {
+            lost(reasonToWait, mayRetry: false, isRefusal: true)
+        }
         super.tend(now: now)
         if phase == .opening, let probe, now > probe.deadline { asked(isModern: nil) }
-        if isQuiet, !isListenedTo {
+        if isIdle {
             if let limit = hub.settings.processIdleTimeout, now - lastUse >= limit { rest() }
         } else {
             lastUse = now
@@ -255,7 +285,8 @@ final class ProcessSession: UpstreamSession {
     override func shut() {
         hasStarted = false
         // After a failure it may be tried again, and then waits; without one it is not needed again, or not soon.
-        if phase == .idle, !isResting { return process?.failed() ?? () }
+        if phase == .idle, !isResting, reasonToWait == nil { return process?.failed() ?? () }
+        reasonToWait = nil
         process?.close()
         process = nil
     }

@@ -201,6 +201,9 @@ final class UpstreamServer {
         toolLatencies[name, default: LatencyHistogram()].add(span)
     }
 
+    /// Sessions that belong to no client.
+    var sharedSessions: [UpstreamSession] { [shared, sharedModern].compactMap { $0 } }
+
     func tend(now: Instant) {
         for origin in origins { origin.tend(now: now) }
         gate?.tend(now: now)

@@ -17,7 +17,7 @@ class UpstreamSession {
     private var waiting: [Call] = []
     /// Resources that the client is told about; asked for again after a new beginning.
     private var subscriptions: [String: Call] = [:]
-    private var openedAt = Instant.zero
+    private(set) var openedAt = Instant.zero
     /// Whether the present beginning is of the era without sessions.
     var isModern = false
     /// Whether what the server says by itself would arrive, as far as it says anything.

@@ -82,17 +82,40 @@ extension Gateway {
                 (.egress, transport, "used", account.used), (.egress, transport, "borrowed", account.borrowed),
             ]
         }
-        text.begin("mcp_gateway_budget", .gauge, "What each transport is promised, may have, has and has borrowed.")
+        let servers = processAccounts
+        text.begin("mcp_gateway_budget", .gauge, "What each unit is promised, may have, has and has borrowed.")
         for (resource, transport, figure, value) in figures {
             text.add(value, ["resource": resource.rawValue, "unit": transport.name, "figure": figure])
+        }
+        for (server, account) in servers {
+            let figures = [
+                ("floor", account.floor), ("granted", account.granted), ("used", account.used),
+                ("borrowed", account.borrowed),
+            ]
+            for (figure, value) in figures {
+                text.add(
+                    value,
+                    [
+                        "resource": Loan.Resource.processes.rawValue, "unit": UnitID.upstream(server).name,
+                        "figure": figure,
+                    ])
+            }
         }
         text.begin("mcp_gateway_budget_refused_total", .counter, "What was refused for want of a grant.")
         for (transport, account) in connections.accounts.sorted(by: { $0.key < $1.key }) {
             text.add(account.refused, ["resource": Loan.Resource.connections.rawValue, "unit": transport.name])
         }
+        for (server, account) in servers {
+            text.add(
+                account.refused,
+                ["resource": Loan.Resource.processes.rawValue, "unit": UnitID.upstream(server).name])
+        }
         text.begin("mcp_gateway_loans_called_total", .counter, "Loans that were called back.")
         text.add(connections.recalls.called, ["resource": Loan.Resource.connections.rawValue])
         text.add(memory.recalls.called, ["resource": Loan.Resource.memory.rawValue])
+        if !servers.isEmpty, let recalls = viability.withSystem({ $0.processes?.recalls }) {
+            text.add(recalls.called, ["resource": Loan.Resource.processes.rawValue])
+        }
         guard let egress else { return }
         text.add(egress.recalls.called, ["resource": Loan.Resource.egress.rawValue])
         text.begin(

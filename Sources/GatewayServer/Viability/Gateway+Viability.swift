@@ -50,6 +50,7 @@ extension Gateway {
         admission.grant(shares.granted, of: node.connectionCapacity)
         memory.require(atLeast: floor)
         grantEgress()
+        await shareProcesses()
         holdRules()
         if currentPhase == .serving { admission.returns(at: returnRate) }
         carry(out: events)
@@ -122,6 +123,7 @@ extension Gateway {
             (service.rawValue, admission.open(service), admission.limit(service))
         }
         admission.ask(&node, settings)
+        processes.withLock { $0 }?.share.ask(&node)
         node.opened = admission.admitted
         node.shedding = memory.step
         node.sessions = directory.sessionCount

@@ -3,6 +3,9 @@ public import GatewayCore
 /// Who has how many connections, and may have one more: the rule that S1 goes by. A comparison where a connection begins,
 /// nothing for a message. All event loops share it: which of them a client falls to is chance, and no reason to refuse it.
 public struct ConnectionLedger: Sendable {
+    /// What a transport may have.
+    public typealias Grant = PlaceGrant
+
     /// Connections of all transports together.
     public private(set) var capacity: Int
     private var accounts = [Account](repeating: Account(), count: Transport.allCases.count)
@@ -54,14 +57,6 @@ public struct ConnectionLedger: Sendable {
         }
     }
 
-    /// What a transport may have.
-    public struct Grant: Equatable, Sendable {
-        /// Connections that are granted to it at present.
-        public let places: Int
-        /// Those that it can have in any case, once they have been called back from whom they were lent to.
-        public let floor: Int
-    }
-
     /// Whether a transport that is refused a place has lent it: it comes back within the reclaim time.
     public func isLender(_ transport: Transport) -> Bool {
         let account = accounts[Int(transport.rawValue)]
@@ -80,4 +75,12 @@ public struct ConnectionLedger: Sendable {
 
     /// Places that are granted to nobody.
     private var free: Int { max(0, capacity - accounts.reduce(0) { $0 + $1.granted }) }
+}
+
+/// How many places a unit may have.
+public struct PlaceGrant: Equatable, Sendable {
+    /// Those that are granted to it at present.
+    public let places: Int
+    /// Those that it can have in any case, once they have been called back from whom they were lent to.
+    public let floor: Int
 }

@@ -1,21 +1,29 @@
 public import GatewayCore
 
-/// What a transport has beyond its grant is called back, or has come back as far as others need it.
+/// What a unit has beyond its grant is called back, or has come back as far as others need it.
 public struct Loan: Equatable, Sendable {
     /// What is lent.
     public enum Resource: String, Sendable, CaseIterable {
         case connections
         case memory
         case egress
+        case processes
     }
 
     public let resource: Resource
-    /// Who has borrowed.
-    public let transport: Transport
+    /// Who has borrowed, by the name in reports.
+    public let unit: String
     /// Whether it is called back now; otherwise that is over.
     public let isCalled: Bool
-    /// Connections, bytes, or bytes a second that it has beyond its grant.
+    /// Connections, processes, bytes, or bytes a second that it has beyond its grant.
     public let amount: Int
     /// How long it may take to come back, or how long it has taken.
     public let time: Instant.Span
+}
+
+extension Loan {
+    /// A transport has borrowed.
+    init(resource: Resource, transport: Transport, isCalled: Bool, amount: Int, time: Instant.Span) {
+        self.init(resource: resource, unit: transport.name, isCalled: isCalled, amount: amount, time: time)
+    }
 }

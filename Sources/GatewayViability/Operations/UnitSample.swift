@@ -75,6 +75,9 @@ public struct NodeSample: Sendable {
     /// What each transport has been using and missing, and what there is for all of them together.
     public var connectionDemand: [Transport: ConnectionBargain.Demand] = [:]
     public var connectionCapacity = 0
+    /// What each server has been using and missing of processes, and how many there may be of all of them together.
+    public var processDemand: [String: ProcessBargain.Demand] = [:]
+    public var processCapacity = 0
     /// Bytes that each transport holds for its clients; `nil` while there is memory enough not to look.
     public var heldBytes: [Transport: Int]?
     /// Connections that have begun, since the beginning.

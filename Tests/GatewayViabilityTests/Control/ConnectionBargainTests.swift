@@ -79,7 +79,7 @@ struct ConnectionBargainTests {
         #expect(places.come(30, .eventStream) == 13)
         places.beat()
         guard case .loan(let called) = try #require(places.events.first) else { return #expect(Bool(false)) }
-        #expect(called.isCalled && called.transport == .webSocket && called.resource == .connections)
+        #expect(called.isCalled && called.unit == "websocket" && called.resource == .connections)
         #expect(called.amount == 87 - 70 && called.time == .seconds(10))
         var inside = 13
         var last = places.ledger.used(.webSocket)

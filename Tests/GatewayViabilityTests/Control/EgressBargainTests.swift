@@ -62,7 +62,7 @@ struct EgressBargainTests {
         course.beat()
         #expect(course.granted(.eventStream) == 250 && course.granted(.webSocket) == 750)
         guard case .loan(let loan)? = course.events.first else { throw Missing() }
-        #expect(loan.resource == .egress && loan.transport == .webSocket && loan.isCalled && loan.amount == 125)
+        #expect(loan.resource == .egress && loan.unit == "websocket" && loan.isCalled && loan.amount == 125)
         course.beat()
         guard case .loan(let end)? = course.events.first else { throw Missing() }
         #expect(!end.isCalled && end.time == .seconds(1))
