@@ -301,6 +301,25 @@ def test_a_session_changes_its_transport(start_gateway):
         connection.close()
 
 
+def test_a_client_that_reads_a_stream_has_left_its_socket(start_gateway):
+    """The socket seems open still: its network has gone, or nobody has read its end yet."""
+    from test_mcp_http import Client, read_event
+    gateway = start_gateway({"mcpServers": {"everything": EVERYTHING}, "listen": {"event_loops": 4}})
+    for _ in range(4):
+        client = Client(gateway.http)
+        with Socket(gateway.http) as socket:
+            socket.begin(client.headers["Mcp-Session-Id"])
+            connection, response = client.open("GET")
+            with connection:
+                client.call("announce", {"n": 6})
+                while True:
+                    _, message = read_event(response)
+                    if message.get("method") == "notifications/vendor/thing":
+                        break
+                assert message["params"] == {"n": 6}
+            assert socket.close_code() == (1000, "MCP session reconnected on another connection")
+
+
 def test_pages_of_other_origins_are_refused(front):
     from websockets.exceptions import InvalidStatus
     with pytest.raises(InvalidStatus) as refused:
@@ -532,6 +551,15 @@ def test_the_oldest_transport(start_gateway):
     assert client.post(call(1, "echo"), Origin="https://evil.example")[0] == 403
     assert "simple" in text(client.ask(call(9, "test_simple_text")))
     assert len(children_of(gateway.process.pid)) == 1
+    # It has one event stream, and ends with it.
+    other = http.client.HTTPConnection(*gateway.http, timeout=20)
+    with other:
+        session = client.target.partition("session_id=")[2]
+        other.request("GET", "/mcp", headers={"Accept": "text/event-stream", "Mcp-Session-Id": session})
+        refused = other.getresponse()
+        assert refused.status == 409
+        assert json.loads(refused.read())["error"]["message"].endswith("the session has the event stream of /sse")
+    assert "simple" in text(client.ask(call(10, "test_simple_text")))
     client.close()
     until(lambda: not children_of(gateway.process.pid), "the session to end with its stream")
     assert client.post(call(1, "echo"))[0] == 404

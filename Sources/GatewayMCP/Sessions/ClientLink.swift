@@ -34,6 +34,9 @@ final class ClientLink {
         }
     }
 
+    /// Whether it is the event stream of revision 2024-11-05, which its session ends with.
+    var isEventStream: Bool { if case .stream = carrier { true } else { false } }
+
     /// - Parameter token: what the message that it answers came with; 0 for everything else.
     func send(_ message: ByteBuffer, answering token: Int = 0) {
         switch carrier {

@@ -184,7 +184,8 @@ final class ClientSession {
         if stream.number > 0 { sessionLog.end(stream.number) }
     }
 
-    /// `GET`: the stream that belongs to no request, or the rest of one that broke.
+    /// `GET`: the stream that belongs to no request, or the rest of one that broke. A client that reads the former has left
+    /// the connection that carried its messages, even where that is not known yet.
     func listen(_ exchange: Exchange, lastEventID: String?) {
         touch()
         var after: Int?
@@ -205,6 +206,11 @@ final class ClientSession {
             // The client says where it stood: the old connection is one that it has lost.
             standalone.cut()
         }
+        guard link?.isEventStream != true else {
+            return exchange.respond(.rpc(.conflict, .invalidRequest("the session has the event stream of /sse")))
+        }
+        link?.close(1000, "MCP session reconnected on another connection")
+        link = nil
         let stream = ReplyStream(number: 0, hub: hub, session: self, exchange: exchange, open: [])
         standalone = stream
         let missed = sessionLog.events(of: 0, after: after ?? standaloneSent) ?? []
