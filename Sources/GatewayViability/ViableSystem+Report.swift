@@ -105,10 +105,7 @@ extension ViableSystem {
         writer.member("enabled", settings.control.isOn)
         writer.key("budgets")
         writer.array { list in
-            if let connections { list.object { connections.write(to: &$0) } }
-            if let memory, !memory.accounts.isEmpty { list.object { memory.write(to: &$0) } }
-            if let egress { list.object { egress.write(to: &$0) } }
-            if let processes, !processes.accounts.isEmpty { list.object { processes.write(to: &$0) } }
+            for budget in budgets where !budget.standing.isEmpty { list.object { budget.write(to: &$0) } }
         }
         writer.key("loop_utilisation")
         writer.array { list in for index in utilisation.keys.sorted() { list.value(utilisation[index] ?? 0) } }

@@ -64,13 +64,19 @@ public struct ViableSystem: Sendable {
     public var floor: OverloadLadder.Step { settings.isPolicyOn ? settings.policy.step(in: modes.mode) : .none }
 
     /// Connections that are granted to each transport, and those that it is to give back now; empty if nothing is shared.
-    public var connectionGrants: (granted: [Transport: ConnectionLedger.Grant], recalled: [Transport: Int]) {
+    public var connectionGrants: (granted: [Transport: PlaceGrant], recalled: [Transport: Int]) {
         (connections?.grants ?? [:], connections?.recalled ?? [:])
     }
 
     /// The same for processes and servers; `nil` if nothing is shared.
     public var processGrants: (granted: [String: PlaceGrant], recalled: [String: Int])? {
         processes.map { ($0.grants, $0.recalled) }
+    }
+
+    /// All that is shared.
+    public var budgets: [any Budget] {
+        let all: [(any Budget)?] = [connections, memory, egress, processes]
+        return all.compactMap(\.self)
     }
 
     /// The rules that speak of the present mode: what S1 looks messages up in.

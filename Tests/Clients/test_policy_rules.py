@@ -36,6 +36,13 @@ def test_a_rule_refuses_by_client_and_type_until_the_policy_is_another(start_gat
     assert send(own, "alice", "order").status == 403
 
 
+def survives(own):
+    """Whether the mode is survive, after a large message has kept the event loop busy for longer than it may be late."""
+    own.api.post(
+        "/mcp/push", {"client_id": "alice", "type": "order", "data": [{"n": 1}] * 60_000}, **bearer(token("alice")))
+    return own.api.get("/mcp/stats", **bearer(ADMIN)).json["vsm"]["mode"] == "survive"
+
+
 def test_a_rule_of_a_mode_keeps_a_tier_in_it(start_gateway):
     """`survive` refuses what has no high priority, but for those who pay; in `normal` the rule says nothing."""
     own = start_gateway({
@@ -44,13 +51,7 @@ def test_a_rule_of_a_mode_keeps_a_tier_in_it(start_gateway):
             "max_lag": "1ms", "patience": "0s", "dwell": "1h",
             "rules": [{"tier": "premium", "survive": "keep"}, {"type": "typing", "survive": "refuse"}]}})
 
-    def survives():
-        # A large message keeps the event loop busy for longer than it may be late.
-        own.api.post(
-            "/mcp/push", {"client_id": "alice", "type": "order", "data": [{"n": 1}] * 60_000}, **bearer(token("alice")))
-        return own.api.get("/mcp/stats", **bearer(ADMIN)).json["vsm"]["mode"] == "survive"
-
-    until(survives, "mode survive")
+    until(lambda: survives(own), "mode survive")
     assert send(own, "alice", "order").status == 503
     assert send(own, "bob", "order", tier="premium").status == 202
     # The rules stand in an order: the tier's comes first.
@@ -67,12 +68,7 @@ def test_a_rule_sets_a_priority(start_gateway):
             "max_lag": "1ms", "patience": "0s", "dwell": "1h",
             "rules": [{"client": "desk-*", "priority": "high"}, {"type": "typing", "priority": "low"}]}})
 
-    def survives():
-        own.api.post(
-            "/mcp/push", {"client_id": "alice", "type": "order", "data": [{"n": 1}] * 60_000}, **bearer(token("alice")))
-        return own.api.get("/mcp/stats", **bearer(ADMIN)).json["vsm"]["mode"] == "survive"
-
-    until(survives, "mode survive")
+    until(lambda: survives(own), "mode survive")
     assert send(own, "alice", "order").status == 503
     assert send(own, "desk-1", "order").status == 202
     answer = own.api.post(

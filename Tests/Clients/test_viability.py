@@ -72,8 +72,9 @@ def test_variety_is_measured_over_named_distinctions(start_gateway, client):
 
 def test_metrics_tell_of_the_system(gateway):
     text = gateway.api.get("/metrics").body.decode()
-    for family in ("mode", "algedonic_signals_total", "audits_total", "audit_differences_total"):
-        assert f"\nmcp_gateway_{family}" in text
+    for family in ("mode", "algedonic_signals_total", "audits_total", "audit_differences_total", "budget", "loans_called_total",
+                   "unit_productivity", "variety_bits"):
+        assert f"# TYPE mcp_gateway_{family} " in text
     assert 'mcp_gateway_audit_differences_total{kind="unit_connections"} 0' in text
 
 

@@ -204,7 +204,7 @@ package final class Admission: Sendable {
     }
 
     /// Other grants hold from now on.
-    func grant(_ grants: [Transport: ConnectionLedger.Grant], of capacity: Int) {
+    func grant(_ grants: [Transport: PlaceGrant], of capacity: Int) {
         ledger.withLock { $0?.grant(grants, of: capacity) }
     }
 

@@ -59,69 +59,30 @@ extension Gateway {
 
     /// The families of what transports share.
     func writeBudgets(to text: inout MetricsText) {
-        let (connections, memory, egress) = viability.withSystem { ($0.connections, $0.memory, $0.egress) }
-        guard let connections, let memory else { return }
-        var figures: [(Loan.Resource, Transport, String, Int)] = []
-        for (transport, account) in connections.accounts.sorted(by: { $0.key < $1.key }) {
-            figures += [
-                (.connections, transport, "floor", account.floor),
-                (.connections, transport, "granted", account.granted),
-                (.connections, transport, "used", account.used),
-                (.connections, transport, "borrowed", account.borrowed),
-            ]
+        let (budgets, connections, processes, egress) = viability.withSystem {
+            ($0.budgets, $0.connections, $0.processes, $0.egress)
         }
-        for (transport, account) in memory.accounts.sorted(by: { $0.key < $1.key }) {
-            figures += [
-                (.memory, transport, "floor", account.floor), (.memory, transport, "granted", account.granted),
-                (.memory, transport, "used", account.used), (.memory, transport, "borrowed", account.borrowed),
-            ]
-        }
-        for (transport, account) in (egress?.accounts ?? [:]).sorted(by: { $0.key < $1.key }) {
-            figures += [
-                (.egress, transport, "floor", account.floor), (.egress, transport, "granted", account.granted),
-                (.egress, transport, "used", account.used), (.egress, transport, "borrowed", account.borrowed),
-            ]
-        }
-        let servers = processAccounts
+        guard let connections, let processes else { return }
         text.begin("mcp_gateway_budget", .gauge, "What each unit is promised, may have, has and has borrowed.")
-        for (resource, transport, figure, value) in figures {
-            text.add(value, ["resource": resource.rawValue, "unit": transport.name, "figure": figure])
-        }
-        for (server, account) in servers {
-            let figures = [
-                ("floor", account.floor), ("granted", account.granted), ("used", account.used),
-                ("borrowed", account.borrowed),
-            ]
-            for (figure, value) in figures {
-                text.add(
-                    value,
-                    [
-                        "resource": Loan.Resource.processes.rawValue, "unit": UnitID.upstream(server).name,
-                        "figure": figure,
-                    ])
+        for budget in budgets {
+            for (unit, figure, value) in budget.figures {
+                text.add(value, ["resource": budget.resource.rawValue, "unit": unit, "figure": figure])
             }
         }
         text.begin("mcp_gateway_budget_refused_total", .counter, "What was refused for want of a grant.")
-        for (transport, account) in connections.accounts.sorted(by: { $0.key < $1.key }) {
-            text.add(account.refused, ["resource": Loan.Resource.connections.rawValue, "unit": transport.name])
+        for (unit, account) in connections.standing {
+            text.add(account.refused, ["resource": connections.resource.rawValue, "unit": unit])
         }
-        for (server, account) in servers {
-            text.add(
-                account.refused,
-                ["resource": Loan.Resource.processes.rawValue, "unit": UnitID.upstream(server).name])
+        for (unit, account) in processes.standing {
+            text.add(account.refused, ["resource": processes.resource.rawValue, "unit": unit])
         }
         text.begin("mcp_gateway_loans_called_total", .counter, "Loans that were called back.")
-        text.add(connections.recalls.called, ["resource": Loan.Resource.connections.rawValue])
-        text.add(memory.recalls.called, ["resource": Loan.Resource.memory.rawValue])
-        if !servers.isEmpty, let recalls = viability.withSystem({ $0.processes?.recalls }) {
-            text.add(recalls.called, ["resource": Loan.Resource.processes.rawValue])
-        }
+        for budget in budgets { text.add(budget.recalls.called, ["resource": budget.resource.rawValue]) }
         guard let egress else { return }
-        text.add(egress.recalls.called, ["resource": Loan.Resource.egress.rawValue])
         text.begin(
             "mcp_gateway_budget_held_back_total", .counter, "Times that a connection waited for its turn to send.")
-        for (transport, account) in egress.accounts.sorted(by: { $0.key < $1.key }) {
-            text.add(account.heldBack, ["resource": Loan.Resource.egress.rawValue, "unit": transport.name])
+        for (unit, account) in egress.standing {
+            text.add(account.heldBack, ["resource": egress.resource.rawValue, "unit": unit])
         }
     }
 

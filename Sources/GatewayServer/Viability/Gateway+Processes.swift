@@ -30,10 +30,4 @@ extension Gateway {
         let counts = shared.share.grant(grants.granted, recalled: grants.recalled)
         if !counts.isEmpty { await shared.takeBack(counts) }
     }
-
-    /// How each server stands with its processes.
-    var processAccounts: [(server: String, account: ProcessBargain.Account)] {
-        let accounts = viability.withSystem { $0.processes?.accounts } ?? [:]
-        return accounts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
-    }
 }

@@ -172,6 +172,18 @@ extension Gateway {
             text.add(audits.findings.differences[kind] ?? 0, ["kind": kind.rawValue])
         }
         writeBudgets(to: &text)
+        writePolicyLimits(to: &text)
+        text.begin("mcp_gateway_unit_productivity", .gauge, "What a unit does, as a share of what it could do now.")
+        for report in reports {
+            if let productivity = report.productivity { text.add(productivity, ["unit": report.unit.name]) }
+        }
+        text.begin("mcp_gateway_variety_bits", .gauge, "Entropy of clients' messages, before and behind admission.")
+        for (side, bits) in [("incoming", variety.incoming), ("outgoing", variety.outgoing)] {
+            if let bits { text.add(bits, ["side": side, "distinction": VarietyCounts.distinction]) }
+        }
+    }
+
+    private func writePolicyLimits(to text: inout MetricsText) {
         let limits = policyGate.limits
         guard !limits.isEmpty else { return }
         text.begin("mcp_gateway_policy_limit_connections", .gauge, "Connections that count in a limit of the policy.")
@@ -180,14 +192,6 @@ extension Gateway {
         for limit in limits {
             text.add(limit.refusedConnections, ["subject": limit.subject, "kind": "connections"])
             text.add(limit.refusedMessages, ["subject": limit.subject, "kind": "messages"])
-        }
-        text.begin("mcp_gateway_unit_productivity", .gauge, "What a unit does, as a share of what it could do now.")
-        for report in reports {
-            if let productivity = report.productivity { text.add(productivity, ["unit": report.unit.name]) }
-        }
-        text.begin("mcp_gateway_variety_bits", .gauge, "Entropy of clients' messages, before and behind admission.")
-        for (side, bits) in [("incoming", variety.incoming), ("outgoing", variety.outgoing)] {
-            if let bits { text.add(bits, ["side": side, "distinction": VarietyCounts.distinction]) }
         }
     }
 }

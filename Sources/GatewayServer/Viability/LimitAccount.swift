@@ -29,6 +29,9 @@ final class LimitAccount: Sendable {
         paced.withLock { $0.pace = new.pace }
     }
 
+    /// Whether messages count in it.
+    var hasRate: Bool { limit.withLock { $0.rate != nil } }
+
     /// Counts one more connection.
     /// - Returns: why it may not be; it is not counted then.
     func enter() -> Problem? {

@@ -7,10 +7,13 @@ import Synchronization
 final class PolicyView: Sendable {
     let table: RuleTable?
     let limits: [LimitAccount]
+    /// Those of them that messages count in.
+    let rates: [LimitAccount]
 
     init(table: RuleTable?, limits: [LimitAccount]) {
         self.table = table
         self.limits = limits
+        rates = limits.filter(\.hasRate)
     }
 
     /// Counts one more connection in every limit that is about it.
@@ -88,7 +91,7 @@ final class PolicyGate: Sendable {
             throw .refusedByRule(in: view.table?.mode ?? .normal)
         }
         // Last: what is refused anyway uses nothing up.
-        for limit in view.limits where limit.subject.fits(client: client, tier: tier) {
+        for limit in view.rates where limit.subject.fits(client: client, tier: tier) {
             if let problem = limit.take(now: now) { throw problem }
         }
     }

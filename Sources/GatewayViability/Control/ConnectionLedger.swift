@@ -3,22 +3,9 @@ public import GatewayCore
 /// Who has how many connections, and may have one more: the rule that S1 goes by. A comparison where a connection begins,
 /// nothing for a message. All event loops share it: which of them a client falls to is chance, and no reason to refuse it.
 public struct ConnectionLedger: Sendable {
-    /// What a transport may have.
-    public typealias Grant = PlaceGrant
-
     /// Connections of all transports together.
     public private(set) var capacity: Int
-    private var accounts = [Account](repeating: Account(), count: Transport.allCases.count)
-
-    private struct Account: Sendable {
-        var used = 0
-        var granted = 0
-        var floor = 0
-        var refused = 0
-        var admitted = 0
-
-        var borrowed: Int { max(0, used - granted) }
-    }
+    private var accounts = [PlaceAccount](repeating: PlaceAccount(), count: Transport.allCases.count)
 
     /// Nobody has anything, and whoever comes gets it on loan, up to `capacity`.
     public init(capacity: Int) { self.capacity = capacity }
@@ -28,10 +15,7 @@ public struct ConnectionLedger: Sendable {
     /// - Returns: whether there was one.
     public mutating func admit(_ transport: Transport) -> Bool {
         let index = Int(transport.rawValue)
-        let account = accounts[index]
-        guard accounts.reduce(0, { $0 + $1.used }) < capacity,
-            account.used < account.granted || accounts.reduce(0, { $0 + $1.borrowed }) < free
-        else {
+        guard accounts.hasPlace(for: accounts[index], of: capacity) else {
             accounts[index].refused += 1
             return false
         }
@@ -49,19 +33,13 @@ public struct ConnectionLedger: Sendable {
     }
 
     /// Other grants hold from now on. Who has more keeps it: taking back is another matter.
-    public mutating func grant(_ grants: [Transport: Grant], of capacity: Int) {
+    public mutating func grant(_ grants: [Transport: PlaceGrant], of capacity: Int) {
         self.capacity = capacity
-        for (transport, grant) in grants {
-            accounts[Int(transport.rawValue)].granted = grant.places
-            accounts[Int(transport.rawValue)].floor = grant.floor
-        }
+        for (transport, grant) in grants { accounts[Int(transport.rawValue)].grant(grant) }
     }
 
     /// Whether a transport that is refused a place has lent it: it comes back within the reclaim time.
-    public func isLender(_ transport: Transport) -> Bool {
-        let account = accounts[Int(transport.rawValue)]
-        return account.used < max(account.granted, account.floor)
-    }
+    public func isLender(_ transport: Transport) -> Bool { accounts[Int(transport.rawValue)].isLender }
 
     /// Connections that a transport has.
     public func used(_ transport: Transport) -> Int { accounts[Int(transport.rawValue)].used }
@@ -72,15 +50,4 @@ public struct ConnectionLedger: Sendable {
         let account = accounts[Int(transport.rawValue)]
         return (account.used, account.admitted, account.refused)
     }
-
-    /// Places that are granted to nobody.
-    private var free: Int { max(0, capacity - accounts.reduce(0) { $0 + $1.granted }) }
-}
-
-/// How many places a unit may have.
-public struct PlaceGrant: Equatable, Sendable {
-    /// Those that are granted to it at present.
-    public let places: Int
-    /// Those that it can have in any case, once they have been called back from whom they were lent to.
-    public let floor: Int
 }

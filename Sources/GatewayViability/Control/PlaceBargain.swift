@@ -72,9 +72,9 @@ public struct PlaceBargain<Unit: Hashable & Comparable & Sendable>: Sendable {
     /// Loans that were called back since the beginning, and those that have come back.
     public private(set) var recalls = (called: 0, settled: 0)
     let settings: ControlSettings
-    let resource: Loan.Resource
+    public let resource: Loan.Resource
     /// The name that a unit has in reports.
-    let name: @Sendable (Unit) -> String
+    let unitName: @Sendable (Unit) -> String
     private var open: [Unit: Recall] = [:]
     private var wishes: [Unit: Wish] = [:]
 
@@ -82,7 +82,7 @@ public struct PlaceBargain<Unit: Hashable & Comparable & Sendable>: Sendable {
     init(_ settings: ControlSettings, _ resource: Loan.Resource, name: @escaping @Sendable (Unit) -> String) {
         self.settings = settings
         self.resource = resource
-        self.name = name
+        unitName = name
     }
 
     /// What each unit may have.
@@ -181,7 +181,7 @@ public struct PlaceBargain<Unit: Hashable & Comparable & Sendable>: Sendable {
     private func loan(_ unit: Unit, isCalled: Bool, _ time: Instant.Span) -> ViableEvent {
         .loan(
             Loan(
-                resource: resource, unit: name(unit), isCalled: isCalled,
+                resource: resource, unit: unitName(unit), isCalled: isCalled,
                 amount: accounts[unit]!.borrowed, time: time))
     }
 }

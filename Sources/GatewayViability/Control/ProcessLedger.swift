@@ -3,19 +3,9 @@
 public struct ProcessLedger: Sendable {
     /// Processes of all servers together.
     public let capacity: Int
-    private var accounts: [String: Account] = [:]
-
-    private struct Account: Sendable {
-        var used = 0
-        /// Those among them that are being stopped.
-        var ending = 0
-        var granted = 0
-        var floor = 0
-        var refused = 0
-        var admitted = 0
-
-        var borrowed: Int { max(0, used - granted) }
-    }
+    private var accounts: [String: PlaceAccount] = [:]
+    /// Processes that are being stopped because their places belong to others.
+    private var ending: [String: Int] = [:]
 
     /// Why a server may not start one more.
     public enum Refusal: Equatable, Sendable {
@@ -32,46 +22,41 @@ public struct ProcessLedger: Sendable {
     /// granted to nobody.
     /// - Returns: why there is none; `nil` if there was one.
     public mutating func admit(_ server: String) -> Refusal? {
-        let account = accounts[server] ?? Account()
-        let used = accounts.values.reduce(0) { $0 + $1.used }
-        let borrowed = accounts.values.reduce(0) { $0 + $1.borrowed }
-        guard used < capacity, account.used < account.granted || borrowed < free else {
-            accounts[server, default: Account()].refused += 1
-            guard account.used < max(account.granted, account.floor) else { return .usedUp }
+        let account = accounts[server] ?? PlaceAccount()
+        guard accounts.values.hasPlace(for: account, of: capacity) else {
+            accounts[server, default: PlaceAccount()].refused += 1
+            guard account.isLender else { return .usedUp }
             let others = accounts.filter { $0.key != server && $0.value.borrowed > 0 }
             return .lent(to: others.max { ($0.value.borrowed, $1.key) < ($1.value.borrowed, $0.key) }?.key)
         }
-        accounts[server, default: Account()].used += 1
+        accounts[server, default: PlaceAccount()].used += 1
         accounts[server]!.admitted += 1
         return nil
     }
 
     /// A process of a server is being stopped because its place belongs to others.
-    public mutating func ends(_ server: String) { accounts[server]?.ending += 1 }
+    public mutating func ends(_ server: String) { ending[server, default: 0] += 1 }
 
     /// A process that was admitted is gone.
     /// - Parameter wasEnding: whether that was because its place belongs to others.
     public mutating func leave(_ server: String, wasEnding: Bool = false) {
         accounts[server]?.used -= 1
-        if wasEnding { accounts[server]?.ending -= 1 }
+        guard wasEnding, let left = ending[server] else { return }
+        ending[server] = left > 1 ? left - 1 : nil
     }
 
     /// Other grants hold from now on. Who has more keeps it: taking back is another matter.
     public mutating func grant(_ grants: [String: PlaceGrant]) {
         accounts = accounts.filter { grants[$0.key] != nil || $0.value.used > 0 }
         for server in accounts.keys where grants[server] == nil {
-            accounts[server]!.granted = 0
-            accounts[server]!.floor = 0
+            accounts[server]!.grant(PlaceGrant(places: 0, floor: 0))
         }
-        for (server, grant) in grants {
-            accounts[server, default: Account()].granted = grant.places
-            accounts[server]!.floor = grant.floor
-        }
+        for (server, grant) in grants { accounts[server, default: PlaceAccount()].grant(grant) }
     }
 
     /// How many more of a server's processes are to be stopped, of those that it is to give back.
     public func outstanding(_ server: String, of recalled: Int) -> Int {
-        max(0, recalled - (accounts[server]?.ending ?? 0))
+        max(0, recalled - (ending[server] ?? 0))
     }
 
     /// What servers ask for by what they do.
@@ -81,14 +66,11 @@ public struct ProcessLedger: Sendable {
         for (server, account) in accounts where account.used > 0 {
             demands[server] = Self.demand(account, limit: 0)
         }
-        for server in servers { demands[server] = Self.demand(accounts[server] ?? Account(), limit: capacity) }
+        for server in servers { demands[server] = Self.demand(accounts[server] ?? PlaceAccount(), limit: capacity) }
         return demands
     }
 
-    private static func demand(_ account: Account, limit: Int) -> ProcessBargain.Demand {
+    private static func demand(_ account: PlaceAccount, limit: Int) -> ProcessBargain.Demand {
         .init(used: account.used, admitted: account.admitted, refused: account.refused, limit: limit)
     }
-
-    /// Places that are granted to nobody.
-    private var free: Int { max(0, capacity - accounts.values.reduce(0) { $0 + $1.granted }) }
 }
