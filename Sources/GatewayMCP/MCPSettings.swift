@@ -103,6 +103,8 @@ public struct MCPSettings: Sendable {
     public var maxToolMetrics = 100
     /// Connections of one event loop to one address.
     public var pool = LeasePool.Limits(strategy: .lifo, idleTimeout: .seconds(30))
+    /// Connections of the pools of all servers and event loops together.
+    public var maxPoolConnections = 4096
     /// How long a connection may take to come about.
     public var connectTimeout = Instant.Span.seconds(5)
     /// How replicas are chosen and judged.

@@ -46,8 +46,8 @@ public final class Gateway: Sendable {
     let observers = ClientObservers()
     /// What went wrong for clients lately.
     let recentErrors = RecentErrors()
-    /// The processes of servers, and how some of them are stopped; `nil` if nobody has any.
-    let processes: Mutex<SharedProcesses?> = Mutex(nil)
+    /// What servers share, and how some of it is taken back.
+    let serverShares: Mutex<[SharedPlaces]> = Mutex([])
     /// Who knows the servers behind the gateway.
     let upstreams: Mutex<[@Sendable () async -> [UpstreamFigures]]> = Mutex([])
     /// The node as a viable system.

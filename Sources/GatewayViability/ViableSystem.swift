@@ -24,8 +24,8 @@ public struct ViableSystem: Sendable {
     public private(set) var memory: MemoryBargain?
     /// The same for bytes sent; `nil` if they have no budget, too.
     public private(set) var egress: EgressBargain?
-    /// The same for the processes of servers.
-    public private(set) var processes: ProcessBargain?
+    /// The same for what servers share: processes, and connections to them; empty if there is none.
+    public private(set) var servers: [ServerBargain] = []
     private(set) var modeSince: Instant?
     private(set) var timeInMode: [OperatingMode: Instant.Span] = [:]
     private(set) var decisions = 0
@@ -53,7 +53,9 @@ public struct ViableSystem: Sendable {
         connections = settings.control.isOn ? ConnectionBargain(settings.control) : nil
         memory = settings.control.isOn ? MemoryBargain(settings.control) : nil
         egress = settings.control.isOn && settings.control.egress > 0 ? EgressBargain(settings.control) : nil
-        processes = settings.control.isOn ? ProcessBargain(settings.control) : nil
+        if settings.control.isOn {
+            servers = [Loan.Resource.processes, .pool].map { ServerBargain(settings.control, $0) }
+        }
         admissionRate = AdmissionRate(minimum: settings.coordination.minimumRate)
     }
 
@@ -68,15 +70,15 @@ public struct ViableSystem: Sendable {
         (connections?.grants ?? [:], connections?.recalled ?? [:])
     }
 
-    /// The same for processes and servers; `nil` if nothing is shared.
-    public var processGrants: (granted: [String: PlaceGrant], recalled: [String: Int])? {
-        processes.map { ($0.grants, $0.recalled) }
+    /// The same for a resource and servers; `nil` if it is not shared.
+    public func grants(of resource: Loan.Resource) -> (granted: [String: PlaceGrant], recalled: [String: Int])? {
+        servers.first { $0.resource == resource }.map { ($0.grants, $0.recalled) }
     }
 
     /// All that is shared.
     public var budgets: [any Budget] {
-        let all: [(any Budget)?] = [connections, memory, egress, processes]
-        return all.compactMap(\.self)
+        let ofTransports: [(any Budget)?] = [connections, memory, egress]
+        return ofTransports.compactMap(\.self) + servers
     }
 
     /// The rules that speak of the present mode: what S1 looks messages up in.
@@ -139,7 +141,7 @@ public struct ViableSystem: Sendable {
         var events = intelligence.observe(reports, node, now: now)
         events += share(node, now)
         events += shareEgress(samples, now)
-        events += shareProcesses(node, now)
+        events += shareAmongServers(node, now)
         events += choose(now)
         events += limitWatch.observe(node.limits, calm: settings.policy.dwell, now: now).map(ViableEvent.limit)
         oscillation.mode.observe(Double(mode.rawValue), now: now)
@@ -167,9 +169,14 @@ public struct ViableSystem: Sendable {
         return egress!.settle(demands, now: now)
     }
 
-    /// The same for servers and the processes that they run in.
-    public mutating func shareProcesses(_ node: NodeSample, _ now: Instant) -> [ViableEvent] {
-        processes?.settle(capacity: node.processCapacity, node.processDemand, now: now) ?? []
+    /// The same for what servers share.
+    public mutating func shareAmongServers(_ node: NodeSample, _ now: Instant) -> [ViableEvent] {
+        var events: [ViableEvent] = []
+        for index in servers.indices {
+            guard let demand = node.serverDemands[servers[index].resource] else { continue }
+            events += servers[index].settle(capacity: demand.capacity, demand.demands, now: now)
+        }
+        return events
     }
 
     /// What an audit has found.

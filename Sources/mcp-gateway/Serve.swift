@@ -79,7 +79,8 @@ struct Serve: AsyncParsableCommand {
         let exporting = Task { await tracing?.exporter.run() }
         gateway.addStatistics("webhooks") { webhooks.writeStatistics(to: &$0) }
         gateway.addUpstreams { await mcp.figures() }
-        gateway.addProcesses(mcp.processShare) { await mcp.stopIdleProcesses($0) }
+        gateway.addServers(mcp.processShare) { await mcp.stopIdleProcesses($0) }
+        gateway.addServers(mcp.connectionShare) { await mcp.closeConnections($0) }
         gateway.addUpstreams { webhooks.figures }
         let access = AdminAccess(configuration, token: token)
         let feed = SnapshotFeed(gateway: gateway)

@@ -73,6 +73,7 @@ extension MCPSettings {
         certificateAuthorities = mcp.certificateAuthorities
         maxListPages = mcp.maxListPages
         maxProcesses = mcp.maxProcesses
+        maxPoolConnections = configuration.pool.maxConnections
         processIdleTimeout = mcp.processIdleTimeout == .zero ? nil : Instant.Span(mcp.processIdleTimeout)
         maxJSONDepth = configuration.json.maxDepth
         version = Version.current

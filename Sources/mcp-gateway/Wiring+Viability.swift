@@ -41,7 +41,7 @@ extension ControlSettings {
         isOn = configuration.enabled
         connections = configuration.connections
         floors = [.webSocket: configuration.webSocketFloor, .eventStream: configuration.eventStreamFloor]
-        processFloor = configuration.processesFloor
+        serverFloors = [.processes: configuration.processesFloor, .pool: configuration.poolFloor]
         lent = configuration.lent
         reclaimTime = Instant.Span(configuration.reclaimTime)
         egress = configuration.egress

@@ -96,7 +96,7 @@ import Testing
             "viability.control.enabled": "false", "viability.control.floors.websocket": "0.3",
             "viability.control.floors.http_sse": "0.3", "viability.control.lent": "0.3",
             "viability.control.egress": "2KiB",
-            "viability.control.processes_floor": "0.3",
+            "viability.control.processes_floor": "0.3", "viability.control.pool_floor": "0.3",
             "capacity_alerts.cpu_threshold": "50",
             "capacity_alerts.memory_threshold": "50", "capacity_alerts.connection_threshold": "50",
             "capacity_alerts.bandwidth_threshold": "50", "policy.enabled": "false", "policy.conserve": "connections",

@@ -189,16 +189,16 @@ extension ReportMover {
                 + prefixed("s3.budgets[].units[].", "floor asked granted used lent borrowed recalled refused"),
             beats: 5, common: { $0.control.reclaimTime = .seconds(2) },
             calm: { node, _ in
-                node.node.processCapacity = 20
-                node.node.processDemand = ["files": .init(used: 0), "mail": .init(used: 0)]
+                node.node.serverDemands[.processes] = ServerDemand(
+                    capacity: 20, ["files": .init(used: 0), "mail": .init(used: 0)])
             },
             moved: { node, beat in
-                node.node.processCapacity = 30
-                node.node.processDemand = [
-                    "files": .init(used: [25, 25, 15, 25, 25][beat], admitted: 25),
-                    "mail": .init(used: 5, admitted: 5, refused: beat > 0 ? 20 : 0),
-                ]
-                if beat > 2 { node.node.processDemand["mail"]?.refused = 30 }
+                node.node.serverDemands[.processes] = ServerDemand(
+                    capacity: 30,
+                    [
+                        "files": .init(used: [25, 25, 15, 25, 25][beat], admitted: 25),
+                        "mail": .init(used: 5, admitted: 5, refused: beat > 2 ? 30 : beat > 0 ? 20 : 0),
+                    ])
             }),
     ]
 

@@ -437,6 +437,9 @@ extension SettingTable {
             "Requests that may wait for one; unset, any number"),
         Setting("pool.idle_timeout", \.pool.idleTimeout, interval, "How long a free connection is kept"),
         Setting(
+            "pool.max_connections", \.pool.maxConnections, .integer(1...1_000_000),
+            "Connections of the pools of all MCP servers and event loops together"),
+        Setting(
             "adaptive_limits.enabled", \.adaptiveLimits.enabled, .flag,
             "Whether calls of a server or webhook at a time are limited to what it is found to do well"),
         Setting(

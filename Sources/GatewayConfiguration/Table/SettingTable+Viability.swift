@@ -67,6 +67,9 @@ extension SettingTable {
             "viability.control.processes_floor", \.viability.control.processesFloor, share,
             "Share of mcp.max_processes that is there for stdio servers in any case, the same for each"),
         Setting(
+            "viability.control.pool_floor", \.viability.control.poolFloor, share,
+            "Share of pool.max_connections that is there for HTTP servers in any case, the same for each"),
+        Setting(
             "viability.control.lent", \.viability.control.lent, share,
             "Share of an unused floor that others may borrow"),
         Setting(

@@ -151,6 +151,8 @@ extension GatewayConfiguration {
         public var queue: Int?
         /// How long a free one is kept.
         public var idleTimeout: Duration = .seconds(30)
+        /// How many there may be of all servers and event loops together.
+        public var maxConnections = 4096
 
         /// The defaults.
         public init() {}

@@ -86,6 +86,8 @@ extension GatewayConfiguration {
         public var eventStreamFloor = 0.25
         /// The share of `mcp.max_processes` that is split evenly into floors of the servers that are programs.
         public var processesFloor = 0.5
+        /// The share of `pool.max_connections` that is split evenly into floors of the servers that have addresses.
+        public var poolFloor = 0.5
         /// The share of a floor that is lent while its transport does not need it.
         public var lent = 0.5
         /// How long a loan that is called back may take to come back.

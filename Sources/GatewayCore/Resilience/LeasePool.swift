@@ -156,6 +156,9 @@ public struct LeasePool: Sendable {
     var opening = 0
     var waiting = WaitingRequests()
     public private(set) var isClosed = false
+    /// So many of the resources that are lent are closed when they come back, whoever waits for them: they are wanted
+    /// elsewhere.
+    public var closesOnReturn = 0 { didSet { precondition(closesOnReturn >= 0, "It is a number of resources") } }
     /// Leases before this one in `leased` have been reported; nil: the first has not.
     private var lastReported: UInt32?
 
@@ -241,7 +244,8 @@ public struct LeasePool: Sendable {
         leased.remove(index)
         if slot.phase == .leasedLost {
             vacate(index)
-        } else if !reuse || isClosed {
+        } else if !reuse || isClosed || closesOnReturn > 0 {
+            closesOnReturn = max(0, closesOnReturn - 1)
             vacate(index)
             effects.close.append(lease.resource)
         } else {
@@ -290,6 +294,28 @@ public struct LeasePool: Sendable {
         vacate(index)
         if let ticket = waiting.removeFirst() { effects.failed.append(ticket) }
         settle(now: now, effects: &effects)
+    }
+
+    /// A resource that was to be opened will not be, because there is more than is wanted: nobody fails with it.
+    public mutating func withdraw(_ resource: ResourceID) {
+        let index = resource.slot
+        guard slots[Int(index)].phase == .opening, slots[Int(index)].generation == resource.generation else { return }
+        opening -= 1
+        vacate(index)
+    }
+
+    /// Closes resources that nobody uses, those first that have been idle for longest.
+    /// - Parameter count: so many at the most.
+    /// - Returns: how many were closed.
+    public mutating func closeIdle(_ count: Int, now: Instant, effects: inout Effects) -> Int {
+        var closed = 0
+        while closed < count, let index = idle.first {
+            closeIdle(index, effects: &effects)
+            closed += 1
+        }
+        // A batch may have waited for more than was idle.
+        if closed > 0 { settle(now: now, effects: &effects) }
+        return closed
     }
 
     /// An open resource has ended by itself. Whoever holds it still checks it in.

@@ -23,7 +23,11 @@ public final class MCPDirectory: EndpointProvider {
     /// Made when the first program is started: many gateways never start one.
     private let processes = Mutex<ProcessHost?>(nil)
     /// Who of the servers may start one more program.
-    public let processShare: ProcessShare
+    public let processShare: ServerShare
+    /// Who of the servers may have one more connection in a pool.
+    public let connectionShare: ServerShare
+    /// Whether the event loops have been asked already to spare a connection.
+    let isSparing = Atomic<Bool>(false)
     /// What is known of the replicas of each server, with what the configuration said of it.
     private let knownReplicas = Mutex<[String: (settings: MCPSettings.Server, replicas: Replicas)]>([:])
     /// What each server was found to speak, with what the configuration said of it.
@@ -37,8 +41,10 @@ public final class MCPDirectory: EndpointProvider {
     public init(settings: MCPSettings, logger: Logger) {
         self.settings = settings
         self.logger = logger
-        processShare = ProcessShare(capacity: settings.maxProcesses)
+        processShare = .processes(capacity: settings.maxProcesses)
         processShare.serve(Self.programs(settings.servers))
+        connectionShare = .connections(capacity: settings.maxPoolConnections)
+        connectionShare.serve(Self.addresses(settings.servers))
         // A child that has gone must not take the gateway with it: writing to it is an error and no more.
         signal(SIGPIPE, SIG_IGN)
     }
@@ -123,6 +129,7 @@ public final class MCPDirectory: EndpointProvider {
     /// The configuration has other servers now. Those that are as they were keep their sessions and streams.
     public func reload(_ servers: [MCPSettings.Server]) async {
         processShare.serve(Self.programs(servers))
+        connectionShare.serve(Self.addresses(servers))
         for hub in hubs.withLock({ hubs in Array(hubs.values) }) {
             try? await hub.eventLoop.submit { hub.value.replaceServers(servers) }.get()
         }

@@ -43,6 +43,11 @@ final class MCPHub: LoopEndpoint {
     let requests: TurnOutput
     /// Where servers' answers arrive.
     let received = SharedReceiveBuffer()
+    /// Is woken when there may be places for connections that had none.
+    private(set) lazy var placeWaiter = {
+        let hub = NIOLoopBound(self, eventLoop: eventLoop)
+        return ServerShare.Waiter(index) { hub.eventLoop.execute { hub.value.openParked() } }
+    }()
     private var number = 0
     private(set) var now = Instant.zero
     private var ticker: RepeatedTask?
@@ -131,6 +136,7 @@ final class MCPHub: LoopEndpoint {
 
     func stop() {
         isDraining = true
+        directory.connectionShare.stopWaiting(index)
         ticker?.cancel()
         for session in sessions.values { session.close() }
         sessions = [:]

@@ -12,10 +12,10 @@ final class ServerProcessPermit: ProcessPermit {
     }
 
     private let server: String
-    private let share: ProcessShare
+    private let share: ServerShare
     private let state = Mutex(State())
 
-    init(server: String, share: ProcessShare) {
+    init(server: String, share: ServerShare) {
         self.server = server
         self.share = share
     }

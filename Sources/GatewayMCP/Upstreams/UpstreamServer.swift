@@ -50,7 +50,7 @@ final class UpstreamServer {
         era = hub.directory.era(of: settings)
         if case .url(let urls, _) = settings.target {
             let limits = settings.pool ?? hub.settings.pool
-            origins = urls.map { HTTPOrigin($0.url, pool: limits, hub: hub) }
+            origins = urls.map { HTTPOrigin($0.url, of: settings.name, pool: limits, hub: hub) }
             replicas = hub.directory.replicas(of: settings)
             if hub.index == 0 { healthCheck = HealthCheck(self) }
         } else {

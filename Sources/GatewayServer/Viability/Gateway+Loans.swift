@@ -59,10 +59,10 @@ extension Gateway {
 
     /// The families of what transports share.
     func writeBudgets(to text: inout MetricsText) {
-        let (budgets, connections, processes, egress) = viability.withSystem {
-            ($0.budgets, $0.connections, $0.processes, $0.egress)
+        let (budgets, connections, servers, egress) = viability.withSystem {
+            ($0.budgets, $0.connections, $0.servers, $0.egress)
         }
-        guard let connections, let processes else { return }
+        guard let connections else { return }
         text.begin("mcp_gateway_budget", .gauge, "What each unit is promised, may have, has and has borrowed.")
         for budget in budgets {
             for (unit, figure, value) in budget.figures {
@@ -73,8 +73,10 @@ extension Gateway {
         for (unit, account) in connections.standing {
             text.add(account.refused, ["resource": connections.resource.rawValue, "unit": unit])
         }
-        for (unit, account) in processes.standing {
-            text.add(account.refused, ["resource": processes.resource.rawValue, "unit": unit])
+        for bargain in servers {
+            for (unit, account) in bargain.standing {
+                text.add(account.refused, ["resource": bargain.resource.rawValue, "unit": unit])
+            }
         }
         text.begin("mcp_gateway_loans_called_total", .counter, "Loans that were called back.")
         for budget in budgets { text.add(budget.recalls.called, ["resource": budget.resource.rawValue]) }

@@ -50,7 +50,7 @@ extension Gateway {
         admission.grant(shares.granted, of: node.connectionCapacity)
         memory.require(atLeast: floor)
         grantEgress()
-        await shareProcesses()
+        await shareAmongServers()
         holdRules()
         if currentPhase == .serving { admission.returns(at: returnRate) }
         carry(out: events)
@@ -123,7 +123,7 @@ extension Gateway {
             (service.rawValue, admission.open(service), admission.limit(service))
         }
         admission.ask(&node, settings)
-        processes.withLock { $0 }?.share.ask(&node)
+        for shared in serverShares.withLock({ $0 }) { shared.share.ask(&node) }
         node.opened = admission.admitted
         node.shedding = memory.step
         node.sessions = directory.sessionCount

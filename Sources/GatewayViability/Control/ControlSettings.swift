@@ -9,8 +9,8 @@ public struct ControlSettings: Equatable, Sendable {
     public var connections = 0
     /// The share of each resource that is there for a transport in any case.
     public var floors: [Transport: Double] = [.webSocket: 0.25, .eventStream: 0.25]
-    /// The share of the processes that is split evenly into floors of the servers that run in them.
-    public var processFloor = 0.5
+    /// The share of what servers have together that is split evenly into floors.
+    public var serverFloors: [Loan.Resource: Double] = [.processes: 0.5, .pool: 0.5]
     /// The share of a floor that is lent to others while its transport does not need it.
     public var lent = 0.5
     /// Bytes a second that may be sent to clients, by all transports together; 0 for as many as there are.

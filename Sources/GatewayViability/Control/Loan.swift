@@ -7,7 +7,10 @@ public struct Loan: Equatable, Sendable {
         case connections
         case memory
         case egress
+        /// Processes that servers run in.
         case processes
+        /// Connections of pools to servers.
+        case pool
     }
 
     public let resource: Resource

@@ -4,6 +4,11 @@ public struct PlaceGrant: Equatable, Sendable {
     public let places: Int
     /// Those that it can have in any case, once they have been called back from whom they were lent to.
     public let floor: Int
+
+    public init(places: Int, floor: Int) {
+        self.places = places
+        self.floor = floor
+    }
 }
 
 /// What a ledger keeps of one unit: what it has, and what it may have.

@@ -2,8 +2,8 @@ public import GatewayCore
 
 /// The resource bargain of S3 for connections, among transports.
 public typealias ConnectionBargain = PlaceBargain<Transport>
-/// The same for the processes that servers run in, by the names of the servers.
-public typealias ProcessBargain = PlaceBargain<String>
+/// The same for what servers share, processes or connections, by the names of the servers.
+public typealias ServerBargain = PlaceBargain<String>
 
 /// A resource bargain of S3 for what is counted: the node offers what it has, units ask for what they need, and get what is
 /// fair, never less than their floor. What one does not need others may have on loan, and it is called back over a bounded
@@ -202,15 +202,18 @@ extension PlaceBargain where Unit == Transport {
 
 extension PlaceBargain where Unit == String {
     /// Nobody has asked for anything.
-    public init(_ settings: ControlSettings) { self.init(settings, .processes) { UnitID.upstream($0).name } }
+    /// - Parameter resource: what servers share.
+    public init(_ settings: ControlSettings, _ resource: Loan.Resource) {
+        self.init(settings, resource) { UnitID.upstream($0).name }
+    }
 
     /// Asks, grants, calls back; one share of the whole is split evenly into floors. A server that is configured no more has
     /// the limit 0, and none.
     public mutating func settle(capacity: Int, _ demands: [Unit: Demand], now: Instant) -> [ViableEvent] {
         let servers = demands.filter { $0.value.limit > 0 }
-        // One process is there for each server, so that its first client gets in; unless there are fewer than servers.
-        let each =
-            servers.count > capacity ? 0 : max(1, Int(Double(capacity) * settings.processFloor) / max(1, servers.count))
+        let share = settings.serverFloors[resource] ?? 0
+        // One place is there for each server, so that its first client gets in; unless there are fewer than servers.
+        let each = servers.count > capacity ? 0 : max(1, Int(Double(capacity) * share) / max(1, servers.count))
         return settle(
             capacity: capacity, demands, floors: servers.mapValues { _ in Floor(places: each, kept: 1) }, now: now)
     }

@@ -66,6 +66,19 @@ public struct LoopSample: Sendable {
     public init(index: Int) { self.index = index }
 }
 
+/// What servers tell of one resource.
+public struct ServerDemand: Sendable {
+    /// What there is for all of them together.
+    public var capacity: Int
+    /// What each has been using and missing.
+    public var demands: [String: ServerBargain.Demand]
+
+    public init(capacity: Int, _ demands: [String: ServerBargain.Demand]) {
+        self.capacity = capacity
+        self.demands = demands
+    }
+}
+
 /// What the node tells of itself.
 public struct NodeSample: Sendable {
     /// Bytes in use, and bytes that the process is to do with.
@@ -75,9 +88,8 @@ public struct NodeSample: Sendable {
     /// What each transport has been using and missing, and what there is for all of them together.
     public var connectionDemand: [Transport: ConnectionBargain.Demand] = [:]
     public var connectionCapacity = 0
-    /// What each server has been using and missing of processes, and how many there may be of all of them together.
-    public var processDemand: [String: ProcessBargain.Demand] = [:]
-    public var processCapacity = 0
+    /// What each server has been using and missing of what servers share, and how much there is for all of them together.
+    public var serverDemands: [Loan.Resource: ServerDemand] = [:]
     /// Bytes that each transport holds for its clients; `nil` while there is memory enough not to look.
     public var heldBytes: [Transport: Int]?
     /// Connections that have begun, since the beginning.

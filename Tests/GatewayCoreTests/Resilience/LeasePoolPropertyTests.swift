@@ -31,6 +31,7 @@ private struct PoolRun {
     var leased: [(lease: LeasePool.Lease, since: Instant)] = []
     var lost: Set<LeasePool.ResourceID> = []
     var overdue: Set<LeasePool.Lease> = []
+    var closesOnReturn = 0
     var queue: [Waiter] = []
     /// Leases and tickets that are over; using them again must do nothing.
     var spentLeases: [LeasePool.Lease] = []
@@ -50,7 +51,7 @@ private struct PoolRun {
     }
 
     mutating func step() {
-        switch random.below(12) {
+        switch random.below(14) {
         case 0...3: checkout()
         case 4: batch()
         case 5, 6: checkin()
@@ -58,6 +59,8 @@ private struct PoolRun {
         case 8: open()
         case 9: misuse()
         case 10: lose()
+        case 11: giveBack()
+        case 12: withdraw()
         default: wait()
         }
         apply()
@@ -98,12 +101,15 @@ private struct PoolRun {
     private mutating func checkin() {
         guard !leased.isEmpty else { return }
         let lease = leased.remove(at: random.below(leased.count)).lease
-        let reuse = !random.oneIn(4)
+        let wish = !random.oneIn(4)
+        let reuse = wish && closesOnReturn == 0
         spentLeases.append(lease)
         overdue.remove(lease)
         let isGone = lost.remove(lease.resource) != nil
         if reuse, !isGone { idle.append((lease.resource, now)) }
-        #expect(pool.checkin(lease, reuse: reuse, now: now, effects: &effects) == true)
+        #expect(pool.checkin(lease, reuse: wish, now: now, effects: &effects) == true)
+        if !reuse, !isGone { closesOnReturn = max(0, closesOnReturn - 1) }
+        #expect(pool.closesOnReturn == closesOnReturn)
         if !reuse, !isGone { #expect(effects.close.first == lease.resource) }
         if !reuse, !isGone { effects.close.removeFirst() }
     }
@@ -150,6 +156,28 @@ private struct PoolRun {
             let resource = idle.remove(at: random.below(idle.count)).resource
             pool.lost(resource, now: now, effects: &effects)
         }
+    }
+
+    /// Others want what it has.
+    private mutating func giveBack() {
+        let count = random.below(4)
+        if random.oneIn(2) {
+            closesOnReturn = count
+            pool.closesOnReturn = count
+        } else {
+            let closed = pool.closeIdle(count, now: now, effects: &effects)
+            #expect(closed == min(count, idle.count) && effects.close == idle.prefix(closed).map(\.resource))
+            idle.removeFirst(closed)
+            effects.close.removeAll()
+        }
+    }
+
+    /// More is being opened than is wanted any more.
+    private mutating func withdraw() {
+        let demand = queue.reduce(0) { $0 + $1.count }
+        guard !opening.isEmpty, idle.count + opening.count > demand else { return }
+        pool.withdraw(opening.remove(at: random.below(opening.count)))
+        #expect(effects.isEmpty)
     }
 
     private mutating func wait() {

@@ -48,6 +48,32 @@ import Testing
         #expect(pool.health.status == .exhausted && pool.health.available == 0 && pool.health.overflow == 1)
     }
 
+    @Test func whatOthersWantIsClosedEvenIfSomebodyWaits() {
+        var (pool, leases) = Self.opened(.init(size: 3, overflow: 0))
+        var effects = LeasePool.Effects()
+        pool.checkin(leases[0], now: .zero, effects: &effects)
+        #expect(pool.closeIdle(2, now: .zero, effects: &effects) == 1 && effects.close == [leases[0].resource])
+        #expect(pool.checkout(now: .zero, effects: &effects) != .refused(.timeout) && effects.open.count == 1)
+        pool.closesOnReturn = 1
+        effects.removeAll()
+        pool.checkin(leases[1], now: .zero, effects: &effects)
+        #expect(effects.close == [leases[1].resource] && effects.granted.isEmpty && pool.closesOnReturn == 0)
+        pool.checkin(leases[2], now: .zero, effects: &effects)
+        #expect(effects.granted.count == 1)
+    }
+
+    @Test func nobodyFailsWithWhatIsNotOpenedAfterAll() {
+        var (pool, leases) = Self.opened(.init(size: 1, overflow: 1))
+        var effects = LeasePool.Effects()
+        _ = pool.checkout(now: .zero, effects: &effects)
+        let opening = effects.open[0]
+        effects.removeAll()
+        pool.checkin(leases[0], now: .zero, effects: &effects)
+        pool.withdraw(opening)
+        #expect(effects.granted.count == 1 && effects.failed.isEmpty && pool.open == 1)
+        #expect(!pool.opened(opening, now: .zero, effects: &effects))
+    }
+
     @Test func aForgottenLeaseIsReportedOnce() {
         var (pool, leases) = Self.opened(.init(size: 2, overflow: 0, leaseAge: .seconds(60)))
         var effects = LeasePool.Effects()

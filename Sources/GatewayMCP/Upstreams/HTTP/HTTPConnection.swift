@@ -151,6 +151,8 @@ final class HTTPConnection: ChannelInboundHandler {
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
         output = nil
+        // One that is closed as soon as it has come about is not told that it became inactive.
+        ended()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -188,7 +190,9 @@ final class HTTPConnection: ChannelInboundHandler {
         }
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    func channelInactive(context: ChannelHandlerContext) { ended() }
+
+    private func ended() {
         guard !isGone else { return }
         guard isReady else { return notConnected(failure ?? ChannelError.eof) }
         isGone = true

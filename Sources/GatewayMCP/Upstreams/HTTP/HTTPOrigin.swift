@@ -7,6 +7,8 @@ import NIOSSL
 /// one for each answer that goes on for long.
 final class HTTPOrigin {
     private unowned let hub: MCPHub
+    /// Whose address it is.
+    private let server: String
     let url: String
     let target: String
     let hostHeader: String
@@ -21,12 +23,17 @@ final class HTTPOrigin {
     private var connections: [HTTPConnection?]
     private var waiting: [LeasePool.Ticket: HTTPOutboundRequest] = [:]
     private var long: [ObjectIdentifier: HTTPConnection] = [:]
+    /// What the pool wants opened, and has no place among the connections to all servers.
+    private var parked: [LeasePool.ResourceID] = []
+    /// Why there was none when one was last asked for.
+    private var lastRefusal = ""
     /// Why no connection came about, for those whom the pool has to tell.
     private var lastFailure = ""
     private var isClosed = false
 
-    init(_ url: String, pool limits: LeasePool.Limits, hub: MCPHub) {
+    init(_ url: String, of server: String, pool limits: LeasePool.Limits, hub: MCPHub) {
         self.hub = hub
+        self.server = server
         self.url = url
         pool = LeasePool(limits: limits)
         connections = Array(repeating: nil, count: limits.capacity)
@@ -111,7 +118,7 @@ final class HTTPOrigin {
         while !effects.isEmpty {
             var work = LeasePool.Effects()
             swap(&work, &effects)
-            for resource in work.open { connect(resource, first: nil) }
+            for resource in work.open { open(resource) }
             for resource in work.close {
                 let connection = connections[Int(resource.slot)]
                 guard connection?.resource == resource else { continue }
@@ -133,8 +140,9 @@ final class HTTPOrigin {
                 }
             }
             for ticket in work.expired {
+                let reason = parked.isEmpty ? "" : ": \(lastRefusal)"
                 waiting.removeValue(forKey: ticket)?.receiver
-                    .responseFailed("no connection fell free within pool.checkout_timeout", wasSent: false)
+                    .responseFailed("no connection fell free within pool.checkout_timeout\(reason)", wasSent: false)
             }
             for ticket in work.failed {
                 waiting.removeValue(forKey: ticket)?.receiver.responseFailed(lastFailure, wasSent: false)
@@ -144,6 +152,33 @@ final class HTTPOrigin {
             }
         }
     }
+
+    /// Opens a connection of the pool if there is a place for it among those of all servers; else it waits for one.
+    private func open(_ resource: LeasePool.ResourceID, again: Bool = false) {
+        switch hub.directory.connectionShare.admit(server, again: again, waiter: hub.placeWaiter) {
+        case .admitted, .unshared: return connect(resource, first: nil)
+        case .usedUp:
+            lastRefusal = "none of pool.max_connections is free for \(server) (viability.control)"
+        case .lent(let borrower):
+            lastRefusal =
+                "some of \(server)'s are lent to \(borrower ?? "others"); they come back within "
+                + "viability.control.reclaim_time as far as calls end (pool.max_connections)"
+        }
+        parked.append(resource)
+        hub.directory.spareConnections()
+    }
+
+    /// There may be places now.
+    func openParked() {
+        forgetParked()
+        guard !parked.isEmpty else { return }
+        let resources = parked
+        parked = []
+        for resource in resources { open(resource, again: true) }
+    }
+
+    /// Who waited may have got another connection, or nothing in time.
+    private func forgetParked() { while parked.count > waiting.count { pool.withdraw(parked.removeLast()) } }
 
     private func connect(_ resource: LeasePool.ResourceID?, first request: HTTPOutboundRequest?) {
         let connection = HTTPConnection(
@@ -202,7 +237,10 @@ final class HTTPOrigin {
         hub.readClock()
         if !isClosed { lastFailure = "cannot connect: \(Self.describe(error))" }
         request?.receiver.responseFailed(lastFailure, wasSent: false)
-        if let resource { pool.openFailed(resource, now: hub.now, effects: &effects) }
+        if let resource {
+            hub.directory.connectionShare.left(server)
+            pool.openFailed(resource, now: hub.now, effects: &effects)
+        }
         carryOut()
     }
 
@@ -219,11 +257,13 @@ final class HTTPOrigin {
         connection.lease = nil
         pool.checkin(lease, now: hub.now, effects: &effects)
         if !effects.isEmpty { carryOut() }
+        if hub.directory.connectionShare.isShort { _ = closeIdle(1) }
     }
 
     func gone(_ connection: HTTPConnection) {
         long[ObjectIdentifier(connection)] = nil
         guard let resource = connection.resource else { return }
+        hub.directory.connectionShare.left(server)
         if connections[Int(resource.slot)] === connection { connections[Int(resource.slot)] = nil }
         pool.lost(resource, now: hub.now, effects: &effects)
         if let lease = connection.lease {
@@ -236,11 +276,28 @@ final class HTTPOrigin {
     func tend(now: Instant) {
         pool.advance(to: now, effects: &effects)
         if !effects.isEmpty { carryOut() }
+        forgetParked()
     }
+
+    /// Connections of the pool that are there.
+    var openConnections: Int { pool.open - parked.count }
+
+    /// Closes connections that nobody uses.
+    /// - Parameter count: so many at the most.
+    /// - Returns: how many there were.
+    func closeIdle(_ count: Int) -> Int {
+        let closed = pool.closeIdle(count, now: hub.now, effects: &effects)
+        if !effects.isEmpty { carryOut() }
+        return closed
+    }
+
+    /// So many of those that are in use are closed when their answers are there, instead of what was said before.
+    func closeOnReturn(_ count: Int) { pool.closesOnReturn = count }
 
     func close() {
         isClosed = true
         lastFailure = "the server has been removed"
+        parked = []
         pool.close(effects: &effects)
         carryOut()
         for connection in Array(long.values) { connection.close() }

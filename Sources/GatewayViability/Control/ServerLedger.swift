@@ -1,13 +1,13 @@
-/// Which server has how many processes, and may have one more: the rule that S1 goes by where a process is started, and
-/// nowhere else. All event loops share it.
-public struct ProcessLedger: Sendable {
-    /// Processes of all servers together.
+/// Which server has how many processes or connections, and may have one more: the rule that S1 goes by where one is begun,
+/// and nowhere else. All event loops share it.
+public struct ServerLedger: Sendable {
+    /// Places of all servers together.
     public let capacity: Int
     private var accounts: [String: PlaceAccount] = [:]
-    /// Processes that are being stopped because their places belong to others.
+    /// Those that are being given back because they belong to others.
     private var ending: [String: Int] = [:]
 
-    /// Why a server may not start one more.
+    /// Why a server may not have one more.
     public enum Refusal: Equatable, Sendable {
         /// It has what it may have.
         case usedUp
@@ -18,13 +18,14 @@ public struct ProcessLedger: Sendable {
     /// Nobody has anything, and whoever comes gets it on loan, up to `capacity`.
     public init(capacity: Int) { self.capacity = capacity }
 
-    /// A process that is to start takes a place: one that is granted to its server or, if those are taken, one that is
-    /// granted to nobody.
+    /// What is to begin takes a place: one that is granted to its server or, if those are taken, one that is granted to
+    /// nobody.
+    /// - Parameter again: whether it has been refused before; that counts once.
     /// - Returns: why there is none; `nil` if there was one.
-    public mutating func admit(_ server: String) -> Refusal? {
+    public mutating func admit(_ server: String, again: Bool = false) -> Refusal? {
         let account = accounts[server] ?? PlaceAccount()
         guard accounts.values.hasPlace(for: account, of: capacity) else {
-            accounts[server, default: PlaceAccount()].refused += 1
+            if !again { accounts[server, default: PlaceAccount()].refused += 1 }
             guard account.isLender else { return .usedUp }
             let others = accounts.filter { $0.key != server && $0.value.borrowed > 0 }
             return .lent(to: others.max { ($0.value.borrowed, $1.key) < ($1.value.borrowed, $0.key) }?.key)
@@ -34,10 +35,10 @@ public struct ProcessLedger: Sendable {
         return nil
     }
 
-    /// A process of a server is being stopped because its place belongs to others.
+    /// A server is giving one back because it belongs to others.
     public mutating func ends(_ server: String) { ending[server, default: 0] += 1 }
 
-    /// A process that was admitted is gone.
+    /// What was admitted is gone.
     /// - Parameter wasEnding: whether that was because its place belongs to others.
     public mutating func leave(_ server: String, wasEnding: Bool = false) {
         accounts[server]?.used -= 1
@@ -54,15 +55,15 @@ public struct ProcessLedger: Sendable {
         for (server, grant) in grants { accounts[server, default: PlaceAccount()].grant(grant) }
     }
 
-    /// How many more of a server's processes are to be stopped, of those that it is to give back.
+    /// How many more a server is to give back than it is giving back already.
     public func outstanding(_ server: String, of recalled: Int) -> Int {
         max(0, recalled - (ending[server] ?? 0))
     }
 
     /// What servers ask for by what they do.
-    /// - Parameter servers: those that there are; of others, those are told of that have processes still.
-    public func demands(of servers: [String]) -> [String: ProcessBargain.Demand] {
-        var demands: [String: ProcessBargain.Demand] = [:]
+    /// - Parameter servers: those that there are; of others, those are told of that have places still.
+    public func demands(of servers: [String]) -> [String: ServerBargain.Demand] {
+        var demands: [String: ServerBargain.Demand] = [:]
         for (server, account) in accounts where account.used > 0 {
             demands[server] = Self.demand(account, limit: 0)
         }
@@ -70,7 +71,7 @@ public struct ProcessLedger: Sendable {
         return demands
     }
 
-    private static func demand(_ account: PlaceAccount, limit: Int) -> ProcessBargain.Demand {
+    private static func demand(_ account: PlaceAccount, limit: Int) -> ServerBargain.Demand {
         .init(used: account.used, admitted: account.admitted, refused: account.refused, limit: limit)
     }
 }

@@ -4,12 +4,12 @@ import Testing
 
 @testable import GatewayViability
 
-/// The bargain for processes and the ledger that it grants to, together, as a node has them.
-struct ProcessBargainTests {
+/// The bargain for what servers share and the ledger that it grants to, together, as a node has them.
+struct ServerBargainTests {
     /// A node with some servers.
     private struct Servers {
-        var ledger: ProcessLedger
-        var bargain: ProcessBargain
+        var ledger: ServerLedger
+        var bargain: ServerBargain
         var names: [String]
         var now = Instant.zero + .seconds(100)
         let capacity: Int
@@ -18,8 +18,8 @@ struct ProcessBargainTests {
         init(capacity: Int, _ names: [String], _ settings: ControlSettings = allPromised) {
             self.capacity = capacity
             self.names = names
-            ledger = ProcessLedger(capacity: capacity)
-            bargain = ProcessBargain(settings)
+            ledger = ServerLedger(capacity: capacity)
+            bargain = ServerBargain(settings, .processes)
             beat()
         }
 
@@ -44,7 +44,7 @@ struct ProcessBargainTests {
     /// All of them are promised to somebody, so that figures are round.
     private static let allPromised = {
         var settings = ControlSettings()
-        settings.processFloor = 1
+        settings.serverFloors[.processes] = 1
         return settings
     }()
 
@@ -74,7 +74,7 @@ struct ProcessBargainTests {
     }
 
     @Test func whatIsBeingStoppedIsNotCalledBackAgain() {
-        var ledger = ProcessLedger(capacity: 6)
+        var ledger = ServerLedger(capacity: 6)
         for _ in 0..<3 { #expect(ledger.admit("a") == nil) }
         ledger.ends("a")
         #expect(ledger.outstanding("a", of: 2) == 1)
@@ -82,9 +82,27 @@ struct ProcessBargainTests {
         #expect(ledger.outstanding("a", of: 2) == 2)
     }
 
+    @Test func whoIsRefusedAgainIsCountedOnce() {
+        var ledger = ServerLedger(capacity: 1)
+        #expect(ledger.admit("a") == nil && ledger.admit("b") == .usedUp && ledger.admit("b", again: true) == .usedUp)
+        #expect(ledger.demands(of: ["b"])["b"]?.refused == 1)
+        ledger.leave("a")
+        #expect(ledger.admit("b", again: true) == nil)
+    }
+
+    @Test func eachResourceHasItsFloors() {
+        var settings = ControlSettings()
+        settings.serverFloors = [.processes: 0.2, .pool: 0.6]
+        for (resource, floor) in [(Loan.Resource.processes, 2), (.pool, 6)] {
+            var bargain = ServerBargain(settings, resource)
+            _ = bargain.settle(capacity: 20, ["a": .init(used: 0), "b": .init(used: 0)], now: .zero)
+            #expect(bargain.resource == resource && bargain.accounts.values.allSatisfy { $0.floor == floor })
+        }
+    }
+
     @Test func thereIsOneForEachServerWhateverIsLentOrPromised() {
         var settings = ControlSettings()
-        settings.processFloor = 0
+        settings.serverFloors[.processes] = 0
         settings.lent = 1
         var servers = Servers(capacity: 6, ["a", "b", "c"], settings)
         #expect(servers.start(10, "a") == 4 && servers.start(10, "b") == 1 && servers.start(10, "c") == 1)
@@ -116,7 +134,7 @@ struct ProcessBargainTests {
     func promisesAreKept(_ seed: Int) {
         var chance = SeededGenerator(seed)
         var settings = ControlSettings()
-        settings.processFloor = Double.random(in: 0...1, using: &chance)
+        settings.serverFloors[.processes] = Double.random(in: 0...1, using: &chance)
         settings.lent = Double.random(in: 0...1, using: &chance)
         settings.reclaimTime = .seconds(Int64.random(in: 1...8, using: &chance))
         let names = (0..<Int.random(in: 1...6, using: &chance)).map { "s\($0)" }
