@@ -66,6 +66,32 @@ def test_a_crowd_leaves_room_and_gives_back_what_it_has_borrowed(start_gateway, 
         one.close()
 
 
+def test_the_policy_says_who_gives_way(start_gateway, new_client):
+    """What has priority by a rule stays, though it came last; what has little goes before what has none."""
+    rules = [{"client": "desk-*", "priority": "high"}, {"client": "sensor-*", "priority": "low"}]
+    own = start_gateway({**SETTINGS, "policy": {"rules": rules}})
+    sensors = [phoenix.join(own.ws, f"sensor-{new_client()}")[0] for _ in range(2)]
+    usual = [phoenix.join(own.ws, new_client())[0] for _ in range(28)]
+    desk = [phoenix.join(own.ws, f"desk-{new_client()}")[0] for _ in range(5)]
+    streams = []
+
+    def enter():
+        try:
+            streams.append(sse.open_connected(own.sse, new_client())[0])
+        except AssertionError as refusal:
+            assert str(refusal).startswith("503")
+        return len(streams) == 10
+
+    until(enter, "what was lent is back")
+    # Five places: both sensors, and the newest of those of whom nothing is said.
+    for one in sensors + usual[-3:]:
+        assert one.close_code() == 1013
+    for one in usual[:25] + desk:
+        assert one.ok("heartbeat", topic="phoenix") == {}
+    for one in usual + desk + streams:
+        one.close()
+
+
 def test_without_control_the_first_take_all(start_gateway, new_client):
     settings = {"viability": {"control": {"enabled": False, "connections": 40}}}
     own = start_gateway({**SETTINGS, **settings})

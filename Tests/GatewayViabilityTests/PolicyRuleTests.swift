@@ -22,6 +22,24 @@ struct PolicyRuleTests {
         return nil
     }
 
+    @Test func connectionsRankByTheRulesAboutEveryType() {
+        let rules = [
+            PolicyRule(client: .exact("desk"), type: .exact("alarm"), effects: [.survive: .refuse]),
+            PolicyRule(client: .prefix("sensor-"), effects: [.normal: .refuse], priority: .low),
+            PolicyRule(tier: "premium", type: .any, effects: [.survive: .keep], priority: .high),
+            PolicyRule(client: .exact("desk"), effects: [:], priority: .normal),
+        ]
+        typealias Standing = RuleTable.Standing
+        func standing(_ client: String, _ tier: String? = nil, in mode: OperatingMode = .conserve) -> Standing? {
+            RuleTable(rules, in: mode)?.standing(client: client, tier: tier)
+        }
+        #expect(standing("sensor-1") == .low && standing("sensor-1", "premium") == .low)
+        #expect(standing("sensor-1", in: .normal) == .refused)
+        #expect(standing("desk", "premium") == .high && standing("desk", "premium", in: .survive) == .high)
+        #expect(standing("desk") == .usual && standing("somebody") == .usual)
+        #expect(Standing.refused < .low && Standing.low < .usual && Standing.usual < .high)
+    }
+
     /// Every pair of rules of every form, in every mode, for every message: the table says what the list says.
     @Test func theTableSaysWhatTheRulesSayInTheirOrder() {
         let clients: [NamePattern?] = [nil, .any, .exact("desk"), .prefix("sensor-")]

@@ -111,6 +111,33 @@ public struct RuleTable: Equatable, Sendable {
         }
     }
 
+    /// When somebody's connections give way to others', by the rules that are about all of its messages.
+    public enum Standing: Int, Comparable, Sendable {
+        /// Its messages are refused.
+        case refused
+        case low
+        /// The rules say nothing of it.
+        case usual
+        /// Its messages are kept, or have priority `high`.
+        case high
+
+        public static func < (one: Standing, other: Standing) -> Bool { one.rawValue < other.rawValue }
+    }
+
+    /// What the rules say of somebody's connections: those that are about every type.
+    /// - Parameter tier: the tier of its token.
+    public func standing(client: String, tier: String?) -> Standing {
+        let found = others.first { entry in
+            (entry.type == nil || entry.type == .any) && entry.subject.fits(client: client, tier: tier)
+        }
+        return switch found?.effect {
+        case .refuse?: .refused
+        case .treat(.low)?: .low
+        case .keep?, .treat(.high)?: .high
+        case .treat(.normal)?, nil: .usual
+        }
+    }
+
     /// What the rules say of a message.
     /// - Parameters:
     ///   - client: its sender; `nil` for a back end.
