@@ -97,6 +97,20 @@ def test_who_waits_in_vain_is_told_for_what(start_gateway, servers, threads):
         assert reason in problem(late.result())
 
 
+def test_who_waits_in_vain_says_nothing_of_the_server(start_gateway, servers, threads):
+    """Whoever has the connections: a server that was not even asked is no failing one."""
+    gateway = start(start_gateway, servers, names=("east", "north"), checkout_timeout="1s", control={"enabled": False})
+    north = At(gateway.http, "/mcp/servers/north")
+    assert "result" in north.call("read").json
+    begin(threads, gateway, "east", 12)
+    until(lambda: servers["east"].inside == 6, "all connections that there are")
+    vain = [threads.submit(At(gateway.http, "/mcp/servers/north").call, "read") for _ in range(5)]
+    assert all("within pool.checkout_timeout" in problem(one.result().json) for one in vain)
+    servers["east"].free.release(1000)
+    assert "result" in north.call("read").json
+    assert "circuit" not in gateway.text()
+
+
 def test_without_control_the_first_take_all_and_the_bound_holds(start_gateway, servers, threads):
     gateway = start(start_gateway, servers, control={"enabled": False}, loops=3, checkout_timeout="1s")
     crowd = begin(threads, gateway, "east", 12)

@@ -184,6 +184,11 @@ final class HTTPAnswer: HTTPReceiver {
         }
     }
 
+    override func responseNotTried(_ reason: String) {
+        abandon()
+        responseFailed(reason, wasSent: false)
+    }
+
     override func responseFailed(_ reason: String, wasSent: Bool) {
         hub.readClock()
         went(well: false)

@@ -40,6 +40,8 @@ class HTTPReceiver {
     func responseEnded() {}
     /// - Parameter wasSent: whether the server may have seen the request.
     func responseFailed(_ reason: String, wasSent: Bool) {}
+    /// There was no connection for it to be had: that says nothing of the server.
+    func responseNotTried(_ reason: String) { responseFailed(reason, wasSent: false) }
 }
 
 /// One connection to a server; it carries one request at a time.

@@ -106,10 +106,10 @@ final class HTTPOrigin {
         case .waiting(let ticket):
             waiting[ticket] = request
             carryOut()
-        case .refused(.closed): request.receiver.responseFailed("the server has been removed", wasSent: false)
+        case .refused(.closed): request.receiver.responseNotTried("the server has been removed")
         case .refused:
-            request.receiver.responseFailed(
-                "all pool.size and pool.overflow connections are in use, and pool.queue requests wait", wasSent: false)
+            request.receiver.responseNotTried(
+                "all pool.size and pool.overflow connections are in use, and pool.queue requests wait")
         }
     }
 
@@ -142,7 +142,7 @@ final class HTTPOrigin {
             for ticket in work.expired {
                 let reason = parked.isEmpty ? "" : ": \(lastRefusal)"
                 waiting.removeValue(forKey: ticket)?.receiver
-                    .responseFailed("no connection fell free within pool.checkout_timeout\(reason)", wasSent: false)
+                    .responseNotTried("no connection fell free within pool.checkout_timeout\(reason)")
             }
             for ticket in work.failed {
                 waiting.removeValue(forKey: ticket)?.receiver.responseFailed(lastFailure, wasSent: false)
