@@ -154,7 +154,7 @@ final class HTTPConnection: ChannelInboundHandler {
         self.context = nil
         output = nil
         // One that is closed as soon as it has come about is not told that it became inactive.
-        ended()
+        if isReady { ended() }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
