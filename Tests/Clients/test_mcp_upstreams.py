@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import http.client
+import itertools
 import json
 import signal
 import threading
@@ -311,6 +312,48 @@ def test_https_servers_need_a_certificate_that_is_trusted(start_gateway, upstrea
     assert "cannot connect" in Client(wary.http).call("write").json["error"]["message"] or "Unknown tool" in (
         Client(wary.http).call("write").json["error"]["message"])
     assert len(back.sessions) == 1
+
+
+def test_what_a_server_asks_is_bounded(start_gateway, upstream):
+    """A client that answers nothing is not asked for ever, and what nobody waits for any more is forgotten."""
+    back = upstream()
+    gateway = front(start_gateway, {"back": {"url": back.url}}, mcp={"max_calls": 2, "input_timeout": "1s"})
+    client = Client(gateway.http)
+    assert said(client.call("read")) == "u"
+    connection, response = client.open("GET")
+    asked = []
+
+    def read():
+        for line in response:
+            if line.startswith(b"data: {"):
+                asked.append(json.loads(line[6:])["id"])
+
+    def ask(name):
+        until(lambda: back.say({"jsonrpc": "2.0", "id": name, "method": "roots/list"}), "the gateway to listen")
+
+    def answers(kind):
+        return [body["id"] for _, _, body in list(back.requests) if body and kind in body]
+
+    def gets_through(name):
+        before = len(asked)
+        ask(name)
+        until(lambda: len(asked) > before or name in answers("error"), "what becomes of the question")
+        return len(asked) > before
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    assert [gets_through(f"q{number}") for number in range(4)] == [True, True, False, False]
+    error = next(body for _, _, body in back.requests if body and body.get("id") == "q2")["error"]
+    assert "mcp.max_calls" in error["message"]
+    # One that is answered makes room, and one that has been open for longer than an answer is waited for.
+    client.post({"jsonrpc": "2.0", "id": asked[0], "result": {"roots": []}})
+    until(lambda: answers("result") == ["q0"], "the answer")
+    assert gets_through("q4")
+    numbers = itertools.count(5)
+    until(lambda: gets_through(f"q{next(numbers)}"), "room where nobody waits any more")
+    client.open("DELETE")[0].close()
+    reader.join(15)
+    connection.close()
 
 
 def test_a_reload_keeps_what_has_not_changed(start_gateway, upstream):

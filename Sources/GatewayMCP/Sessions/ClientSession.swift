@@ -35,9 +35,8 @@ final class ClientSession {
     private var standaloneSent = -1
     private var upstreams: [Int: UpstreamSession] = [:]
     private(set) var level: [UInt8]?
-    /// Requests of servers that the client has not answered yet, by the id that it knows them by.
-    private var questions: [Int: Question] = [:]
-    private var nextQuestion = 1
+    /// Requests of servers that the client has not answered yet.
+    var questions = OpenQuestions()
     /// Tasks that calls have made, with their servers, oldest first.
     private var taskOwners: [String: Int] = [:]
     private var taskOrder = Deque<String>()
@@ -50,16 +49,6 @@ final class ClientSession {
     var resources = WatchedResources()
     /// Streams of news that go on without a session.
     var listeners = 0
-
-    private struct Question {
-        weak var session: UpstreamSession?
-        let id: [UInt8]
-        let progressToken: [UInt8]?
-        /// The call that waits for the answer.
-        weak var call: Call?
-        /// Who takes the answer instead of a session.
-        var answered: (([UInt8]?) -> Void)?
-    }
 
     init(
         id: String, hub: MCPHub, view: ServerView, version: ProtocolVersion, capabilities: [UInt8], clientInfo: [UInt8],
@@ -104,7 +93,7 @@ final class ClientSession {
         link?.close(1000, "the session has ended")
         link = nil
         streams = [:]
-        questions = [:]
+        questions = OpenQuestions()
         // A session that is shared is not this client's to end.
         for upstream in upstreams.values where !upstream.isShared { upstream.close() }
         upstreams = [:]
@@ -296,21 +285,6 @@ final class ClientSession {
         }
     }
 
-    /// The client answers a server's question: it goes to that server and no other.
-    private func answer(_ message: RPCMessage, _ bytes: UnsafeRawBufferPointer) {
-        guard let place = message.id, let number = RPCMessage.integer(place, bytes),
-            let question = questions.removeValue(forKey: number)
-        else { return }
-        question.call?.isHeld = false
-        question.call?.lastActivity = hub.now
-        if let answered = question.answered {
-            return answered(message.result.map { [UInt8](bytes[$0.offset..<$0.end]) })
-        }
-        var splice = Splice()
-        splice.replace(place, with: question.id)
-        question.session?.send(splice.apply(to: bytes, oneLine: true))
-    }
-
     private func cancel(_ id: [UInt8], _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer) {
         guard let stream = streams.values.first(where: { $0.open.contains(id) }) else { return }
         for upstream in upstreams.values {
@@ -358,77 +332,6 @@ final class ClientSession {
 
     var openCalls: Int { streams.values.reduce(0) { $0 + $1.open.count } }
 
-    /// A server asks the client something. The answer finds its way back by the number that the question gets here.
-    /// - Parameter call: the call that it belongs to, where that is known.
-    func ask(
-        _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, from session: UpstreamSession, for call: Call?
-    ) {
-        guard let place = message.id else { return }
-        guard !isPrincipal else { return hold(call, message, bytes, from: session) }
-        let number = nextQuestion
-        nextQuestion += 1
-        let token = message.progressToken.map { [UInt8](bytes[$0.offset..<$0.end]) }
-        questions[number] = Question(
-            session: session, id: [UInt8](bytes[place.offset..<place.end]), progressToken: token, call: call)
-        call?.isHeld = true
-        var splice = Splice()
-        splice.replace(place, with: number)
-        splice.replace(message.progressToken, with: number)
-        deliver(splice.apply(to: bytes, oneLine: message.hasLineBreaks), on: call?.reply)
-    }
-
-    /// A client without a session is asked by the answer to its call, and calls again.
-    private func hold(
-        _ call: Call?, _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, from session: UpstreamSession
-    ) {
-        let needed: String? =
-            switch message.method {
-            case .elicit: "elicitation"
-            case .createMessage: "sampling"
-            case .listRoots: "roots"
-            default: nil
-            }
-        let hasRoom = hub.heldCalls.values.count { $0.session === self } < hub.settings.maxCalls
-        guard let call, let needed, hasRoom, call.clientID != nil, ModernRequest.declares(capabilities, needed) else {
-            let error = RPCError.methodNotFound("nobody can be asked")
-            let id = message.id.map { [UInt8](bytes[$0.offset..<$0.end]) }
-            return session.send(ByteBuffer(bytes: error.response(id: id)))
-        }
-        let held = call.held ?? HeldCall(call, of: self)
-        call.held = held
-        held.asked(message, bytes, by: session)
-    }
-
-    /// A server that cannot ask by itself wants to know something.
-    /// - Parameter answered: takes JSON text of the client's result; `nil` for an error.
-    func ask(_ request: InputRequired.Request, on stream: ReplyStream?, _ answered: @escaping ([UInt8]?) -> Void) {
-        let number = nextQuestion
-        nextQuestion += 1
-        questions[number] = Question(session: nil, id: [], progressToken: nil, answered: answered)
-        var message = ByteBuffer(
-            bytes: JSONWriter.object { writer in
-                writer.member("jsonrpc", "2.0")
-                writer.member("id", number)
-                writer.member("method", request.method)
-                if let params = request.params { writer.member("params", raw: params) }
-            })
-        Splice.joinLines(&message)
-        deliver(message, on: stream)
-    }
-
-    /// A server takes a question back.
-    func withdraw(_ id: [UInt8], _ message: RPCMessage, _ bytes: UnsafeRawBufferPointer, from session: UpstreamSession)
-    {
-        guard let (number, _) = questions.first(where: { $0.value.session === session && $0.value.id == id }) else {
-            return
-        }
-        questions[number]?.call?.isHeld = false
-        questions[number] = nil
-        var splice = Splice()
-        splice.replace(message.requestID, with: number)
-        deliver(splice.apply(to: bytes, oneLine: message.hasLineBreaks), on: nil)
-    }
-
     /// Sends what a server says on the stream that it belongs to; else on one that the client reads.
     func deliver(_ message: ByteBuffer, on stream: ReplyStream?) {
         if let stream, !stream.isOver { return stream.emit(message) }
@@ -437,11 +340,6 @@ final class ClientSession {
         if let standalone, standalone.isConnected { return standalone.emit(message) }
         let reading = streams.values.filter { $0.isConnected }.max { $0.number < $1.number }
         if let reading { reading.emit(message) } else { announce(message) }
-    }
-
-    /// A session with a server has ended: what it has asked will not be wanted any more.
-    func forgetQuestions(of session: UpstreamSession) {
-        questions = questions.filter { $0.value.session !== session || $0.value.answered != nil }
     }
 }
 
