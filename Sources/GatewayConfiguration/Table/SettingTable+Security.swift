@@ -2,6 +2,36 @@ extension SettingTable {
     private static let rate = SettingKind<Int>.integer(0...10_000_000)
     private static let points = SettingKind<Double>.number(0...1000)
 
+    static let rateLimiting: [Setting] = [
+        Setting(
+            "rate_limiting.default_limit", \.rateLimiting.defaultLimit, .integer(1...1_000_000),
+            "Messages that a client may send at once", variables: ["MCP_RATE_LIMIT_PER_CLIENT", "MCP_RATE_LIMIT"]),
+        Setting(
+            "rate_limiting.refill_rate", \.rateLimiting.refillRate, .number(1...1_000_000),
+            "Messages that a client may send each second"),
+    ]
+
+    static let security: [Setting] = [
+        Setting(
+            "security.max_connections_per_ip", \.security.maxConnectionsPerIP, connections,
+            "Connections from one address; loopback does not count"),
+        Setting(
+            "security.allow_anonymous", \.security.allowAnonymous, .flag,
+            "Serve other machines, or in production, without authentication"),
+        Setting(
+            "security.admin_token", \.security.adminToken, .optional(.secret),
+            "Token that admin paths want; unset, one is made and kept beside the database",
+            variables: ["MCP_ADMIN_TOKEN"], isSecret: true),
+        Setting(
+            "security.secret_key_base", \.security.secretKeyBase, .optional(.secret),
+            "Secret that all nodes share; turns authentication on, and checks tokens with it (HS256)",
+            variables: ["SECRET_KEY_BASE"], isSecret: true),
+        Setting(
+            "security.encryption_keys", \.security.encryptionKeys,
+            .list("a list of ID:KEY, each key 32 bytes in base64", of: .encryptionKey),
+            "Keys of encrypted messages; the first encrypts, all decrypt", isSecret: true),
+    ]
+
     /// What is charged beside a client's messages.
     static let rates: [Setting] = [
         Setting(

@@ -24,19 +24,15 @@ class ConnectionEngine {
     var id = ConnectionID(loop: 0, slot: 0, generation: 0)
     /// The client's session, once the connection is a cursor over it.
     private(set) var handle: SessionHandle?
-    /// The bounds of that session.
-    private var limits: SessionLimits {
-        handle === gateway.operations.handle ? gateway.operations.limits : gateway.sessionLimits(transport)
-    }
     private(set) var epochText = EpochText(Epoch(0))
     /// Topics that this connection has asked for.
-    private(set) var claims: [String] = []
+    final var claims: [String] = []
     /// The topics among them whose members see each other.
     final var presences: [PresenceCursor] = []
     /// The sequence behind the last message that was written.
-    private(set) var takenBefore = 0
+    final var takenBefore = 0
     /// The sequence behind the last message whose bytes the kernel has.
-    private(set) var flushedBefore = 0
+    final var flushedBefore = 0
     var verdict = Verdict.open
     /// Who is at the other end.
     var address: SocketAddress?
@@ -51,10 +47,10 @@ class ConnectionEngine {
     /// The last change of the node's state that the client was told of; `nil` if it does not follow the node.
     final var viabilitySeen: UInt64?
     /// When what is held back by missing acknowledgements may go on.
-    private var heldUntil = Instant.distantFuture
+    final var heldUntil = Instant.distantFuture
     /// Whether its messages are encrypted.
     final var isSealed = false
-    private final var sealer: MessageSealer?
+    final var sealer: MessageSealer?
     /// When the connection became a cursor.
     private(set) final var attachedAt = Instant.zero
 
@@ -137,79 +133,6 @@ class ConnectionEngine {
     /// Everything before `sequence` has reached the client, as far as it has shown.
     final func flushed(before sequence: Int) { flushedBefore = sequence }
 
-    /// Takes what waits in the session and writes it.
-    /// - Parameters:
-    ///   - messages: at the most.
-    ///   - bytes: nothing more is taken once there are as many.
-    /// - Returns: whether there is more.
-    final func drain(messages: Int = .max, bytes: Int = .max) -> Bool {
-        if hasWaitingFrames { takeWaitingFrames() }
-        writeWaiting(isStalled: false)
-        guard let handle, verdict == .open else { return false }
-        if !presences.isEmpty { writePresence() }
-        if let viabilitySeen { writeViability(since: viabilitySeen) }
-        var notices = Session.Notices()
-        let own = batchLimits
-        let result = take(
-            handle, BatchLimits(messages: min(messages, own.messages), bytes: min(bytes, own.bytes)), &notices)
-        if let notice = notices.transportSwitch {
-            write(notice)
-            let event = ClientHistory.Event(.switched, notice.to, at: loop.now)
-            handle.session.withLock { $0.note(event) }
-            if gateway.observers.isUsed { gateway.observers.switched(notice, handle.clientID) }
-        }
-        if !loop.batch.isEmpty { writeBatch(asBundle: notices.isBundle) }
-        for alert in notices.alerts { write(event: "error", data: alert, sequence: takenBefore - 1) }
-        if notices.isBackedUp { probe() }
-        heldUntil = .distantFuture
-        switch result {
-        case .held(let until):
-            heldUntil = until
-            if until < .distantFuture, let member = loop.member(id) { loop.schedule(member, at: until) }
-        case .more: return true
-        case .fellBehind(let from, let to): fellBehind(from: from, to: to)
-        case .unknown: fellBehind(from: takenBefore, to: takenBefore)
-        case .drained, .standby: break
-        }
-        return false
-    }
-
-    /// Whether what was held back may go on now.
-    final var isDue: Bool { loop.now >= heldUntil }
-
-    /// There is something to take, but the peer does not read: make sure that not too much waits.
-    final func stalled() {
-        writeWaiting(isStalled: true)
-        bound()
-    }
-
-    /// There is something to take, but the transport has sent all that it may: what is none of the session's messages
-    /// goes on, and not too much may wait.
-    /// - Returns: whether there is something that waits.
-    final func heldBack() -> Bool {
-        if hasWaitingFrames { takeWaitingFrames() }
-        writeWaiting(isStalled: false)
-        return bound() || verdict == .open && (!presences.isEmpty || viabilitySeen != nil)
-    }
-
-    /// Ends the connection if too much waits for it.
-    /// - Returns: whether anything does.
-    @discardableResult
-    private func bound() -> Bool {
-        guard let handle, verdict == .open else { return false }
-        var notices = Session.Notices()
-        let result = take(handle, BatchLimits(messages: 0, bytes: 0), &notices)
-        if let notice = notices.transportSwitch { write(notice) }
-        switch result {
-        case .fellBehind(let from, let to): fellBehind(from: from, to: to)
-        // Another transport has taken over because this connection did not read.
-        case .unknown: fellBehind(from: takenBefore, to: takenBefore)
-        case .more, .held: return true
-        case .drained, .standby: break
-        }
-        return false
-    }
-
     /// Writes the answers that waited for the storage.
     final func writeAnswers() {
         let answers = waitingAnswers
@@ -268,98 +191,6 @@ class ConnectionEngine {
     func fellBehind(from: Int, to: Int) { verdict = .finished }
 
     // MARK: - Session
-
-    private func take(
-        _ handle: SessionHandle, _ batch: BatchLimits, _ notices: inout Session.Notices
-    ) -> Session.TakeResult {
-        loop.batch.removeAll(keepingCapacity: true)
-        let now = loop.now
-        let limits = limits
-        return handle.session.withLock {
-            $0.take(
-                id, flushed: flushedBefore, maxMessages: batch.messages, maxBytes: batch.bytes, limits: limits,
-                now: now, into: &loop.batch, notices: &notices, wakes: &loop.context.wakes)
-        }
-    }
-
-    private func writeBatch(asBundle isBundle: Bool) {
-        let now = loop.now
-        // A connection may have been set back to an earlier place: nothing of what it is given now has been sent.
-        if let first = loop.batch.first { flushedBefore = min(flushedBefore, first.sequence) }
-        let before = loop.outbound.count
-        var latency: Int64 = 0
-        var messages = 0
-        var missing = 0
-        let isBundled = isBundle && writeBundle(loop.batch)
-        let isWatched = gateway.watched.contains(.messages)
-        for delivery in loop.batch {
-            switch delivery.content {
-            case .message(let message):
-                if !isBundled { write(shown(message, delivery.sequence), sequence: delivery.sequence) }
-                // Waiting for an absent client is no latency of the gateway.
-                let span = now - max(message.acceptedAt, attachedAt)
-                latency &+= span.nanoseconds
-                loop.counters[Int(transport.rawValue)].latencies.add(span)
-                messages += 1
-                if isWatched || message.trace != nil {
-                    gateway.observeDelivery(
-                        message, sequence: delivery.sequence, to: clientName, by: transport, loop)
-                }
-            case .gap(let from, let reason):
-                if !isBundled { writeGap(from: from, to: delivery.sequence, reason: reason.rawValue) }
-                let count = delivery.sequence - from + 1
-                loop.counters[Int(transport.rawValue)].missed(count, reason)
-                if reason != .expired { missing += count }
-            }
-            takenBefore = delivery.sequence + 1
-        }
-        loop.counters[Int(transport.rawValue)].sent(
-            messages, bytes: loop.outbound.count - before, latency: .init(nanoseconds: latency), now: now)
-        if gateway.observers.isUsed { traceDelivery(messages, bytes: loop.outbound.count - before, missing: missing) }
-        if missing > 0 {
-            loop.counters[Int(transport.rawValue)].messagesDropped += missing
-            note(.gap, value: missing)
-        }
-        loop.batch.removeAll(keepingCapacity: true)
-    }
-
-    /// A message as this connection is sent it.
-    final func shown(_ message: Message, _ sequence: Int) -> Message {
-        guard isSealed, let encryption = gateway.settings.encryption, let client = handle?.clientID.text else {
-            return message
-        }
-        let sealer = sealer ?? MessageSealer(encryption, client: client)
-        self.sealer = sealer
-        return sealer.seal(message, epoch: epochText.text, sequence: sequence)
-    }
-
-    private func write(_ notice: TransportSwitch) {
-        gateway.switches.note(isBetter: notice.to < notice.from)
-        let data = JSONWriter.object { writer in
-            writer.member("from", notice.from.name)
-            writer.member("to", notice.to.name)
-            writer.member("reason", notice.reason.rawValue)
-        }
-        write(event: "transport_switched", data: data, sequence: takenBefore - 1)
-    }
-
-    /// Looks after the cursor now and then: reports what has been sent, and hurries a switch that does not come about.
-    /// - Returns: whether the connection stands by.
-    @discardableResult
-    final func tend() -> Bool {
-        guard let handle else { return false }
-        let now = loop.now
-        let (isStandingBy, returnsAt) = handle.session.withLock { session in
-            session.flushed(id, before: flushedBefore, now: now, wakes: &loop.context.wakes)
-            session.hurryHandover(now: now, wakes: &loop.context.wakes)
-            session.goBack(now: now, wakes: &loop.context.wakes) { gateway.admitsReturn(now: now) }
-            return (session.isStandingBy(id), session.returnsAt)
-        }
-        if let returnsAt, let member = loop.member(id) {
-            loop.schedule(member, at: max(returnsAt, now + LoopState.tick))
-        }
-        return isStandingBy
-    }
 
     /// What the log calls the client.
     var clientName: String? { handle?.clientID.text }
@@ -504,58 +335,6 @@ class ConnectionEngine {
         tellObservers(handle)
     }
 
-    /// Asks for a topic.
-    final func claim(_ topic: String) throws(Problem) {
-        guard let handle else { return }
-        if claims.contains(topic) {
-            // Another connection of the client may have ended it meanwhile.
-            if handle.session.withLock({ $0.isSubscribed(to: topic) }) { return }
-            claims.removeAll { $0 == topic }
-            leavePresence(topic)
-        }
-        guard Name.isValid(topic) else { throw .invalidMessage("a topic must have " + Name.rule) }
-        try require(.subscribe, topic)
-        let limits = gateway.sessionLimits
-        switch handle.session.withLock({ $0.claim(topic, limits: limits) }) {
-        case .subscribed:
-            let now = loop.now
-            gateway.topics.reconcile(topic, handle) { message in
-                guard message.expiresAt > now else { return }
-                _ = handle.session.withLock {
-                    $0.append(message, limits: limits, now: now, wakes: &loop.context.wakes)
-                }
-            }
-        case .claimed: break
-        case .tooMany: throw .tooManyTopics(limits)
-        }
-        claims.append(topic)
-        enterPresence(topic)
-    }
-
-    /// Does not want a topic any more.
-    final func unclaim(_ topic: String) {
-        guard let handle, let index = claims.firstIndex(of: topic) else { return }
-        claims.remove(at: index)
-        leavePresence(topic)
-        release(topic, handle, leaving: true)
-    }
-
-    /// Ends a subscription, whoever asked for it.
-    final func unsubscribe(_ topic: String) {
-        guard let handle else { return }
-        claims.removeAll { $0 == topic }
-        leavePresence(topic)
-        if gateway.presence.covers(topic) { gateway.presence.leave(topic, client: handle.clientID) }
-        if handle.session.withLock({ $0.unsubscribe(topic) }) { gateway.topics.reconcile(topic, handle) }
-    }
-
-    private func release(_ topic: String, _ handle: SessionHandle, leaving: Bool) {
-        let now = loop.now
-        if handle.session.withLock({ $0.release(topic, leaving: leaving, now: now) }) {
-            gateway.topics.reconcile(topic, handle)
-        }
-    }
-
     /// The envelope of an event that has no place in the log (contract §3).
     final func envelope(_ type: String, topic: String? = nil, data: [UInt8], sequence: Int) -> [UInt8] {
         JSONWriter.object { writer in
@@ -567,29 +346,5 @@ class ConnectionEngine {
             if let topic { writer.member("topic", topic) }
             writer.member("data", raw: data)
         }
-    }
-}
-
-/// The written form of an epoch, kept by connections because every message carries it.
-struct EpochText {
-    private var bytes: InlineArray<13, UInt8>
-    let count: Int
-
-    init(_ epoch: Epoch) {
-        var text: InlineArray<13, UInt8> = .init(repeating: 0)
-        var span = text.mutableSpan
-        count = span.withUnsafeMutableBufferPointer { epoch.write(to: $0.baseAddress!) }
-        bytes = text
-    }
-
-    var text: String {
-        var output = ""
-        for i in 0..<count { output.unicodeScalars.append(Unicode.Scalar(bytes[i])) }
-        return output
-    }
-
-    @inline(__always)
-    func put(to out: inout RawWriter) {
-        bytes.span.withUnsafeBytes { out.put(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
     }
 }

@@ -20,7 +20,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     let codec: (decoder: Decoder, encoder: HTTPResponseEncoder)?
     var arrival: Arrival
     var phase = Phase.idle
-    private var head: HTTPRequestHead?
+    private(set) var head: HTTPRequestHead?
     private var body = ByteBuffer()
     /// Parts of further requests that came before the present one was answered.
     var waiting = Deque<HTTPServerRequestPart>()
@@ -29,17 +29,17 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     /// What the parser found behind a request that is being answered; it is told after that answer.
     private var parserProblem: Problem?
     /// The poll that is being answered.
-    private var poll: LongPollCall?
+    var poll: LongPollCall?
     /// The most bytes that the present request's body may have.
     private var maxBody = 0
     /// Whether the answer that is waited for is the connection's last.
-    private var closesAfterAnswer = false
+    var closesAfterAnswer = false
     /// The request that an endpoint works on.
-    private var exchange: Exchange?
+    var exchange: Exchange?
     /// Begins the stream whose client somebody is asked about.
     var waitingStream: ((ChannelHandlerContext) -> Void)?
     /// Who sent it.
-    private var exchangePrincipal: Principal?
+    var exchangePrincipal: Principal?
     /// Recognises what the client of an endpoint says again and again.
     private(set) var repeated: RepeatedRequests?
     /// Whether the head that the parser finds next is to be noted, and what it was.
@@ -48,7 +48,7 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     /// The target of the request that is arriving, if it has been read before.
     private var knownTarget: RequestTarget?
     /// What is known of that request.
-    private var exchangeTraits = (isClosing: false, isHead: false, isOldVersion: false)
+    var exchangeTraits = (isClosing: false, isHead: false, isOldVersion: false)
 
     enum Phase {
         /// Between requests.
@@ -67,8 +67,6 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
     static let maxTargetLength = 8192
     /// The most bytes that all header lines may have together.
     static let maxHeaderBytes = 16_384
-    /// A larger body is written by itself, instead of being copied behind the head.
-    private static let maxJoinedBytes = 65_536
     /// The most bytes that the parser may hold back.
     private static let maxBufferedBytes = 131_072
 
@@ -103,10 +101,22 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         return (decoder, HTTPResponseEncoder(configuration: framing))
     }
 
+    /// What takes bytes past the encoder; none on a stream of HTTP/2.
+    func pastEncoder(_ context: ChannelHandlerContext) -> (ChannelHandlerContext, SocketOutput)? {
+        if let pastEncoder, let output { return (pastEncoder, output) }
+        guard let codec, let past = try? context.pipeline.syncOperations.context(handler: codec.encoder) else {
+            return nil
+        }
+        let output = SocketOutput(past, isBare: arrival.link == .plain, turn: loop.answers)
+        pastEncoder = past
+        self.output = output
+        return (past, output)
+    }
+
     var gateway: Gateway { loop.gateway }
 
     /// Whether this is one stream of an HTTP/2 connection.
-    private var isStream: Bool { arrival.link == .stream }
+    var isStream: Bool { arrival.link == .stream }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
@@ -245,6 +255,12 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         if waiting.isEmpty { context.channel.setOption(.autoRead, value: true).whenFailure { _ in } }
     }
 
+    /// Takes up what came behind a request that has been answered.
+    func goOn(_ context: ChannelHandlerContext) {
+        takeWaiting(context)
+        if let parserProblem, waiting.isEmpty { respond(.problem(parserProblem), closing: true) }
+    }
+
     private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
         switch part {
         case .head(let head): begin(head, context)
@@ -329,50 +345,10 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         decide(request, closing: closing, context)
     }
 
-    private func decide(_ request: FrontRequest, closing: Bool, _ context: ChannelHandlerContext) {
-        let head = request.head
-        switch gateway.route(request, loop) {
-        case .answer(let response):
-            respond(response, closing: closing, isHead: head.method == .HEAD)
-            loop.dispatchWakes(except: nil)
-        case .later:
-            phase = .answering
-            closesAfterAnswer = closing
-            loop.dispatchWakes(except: nil)
-        case .restore(let clients):
-            phase = .answering
-            let front = NIOLoopBound(self, eventLoop: context.eventLoop)
-            let waiting = NIOLoopBound(request, eventLoop: context.eventLoop)
-            gateway.restore(clients, on: loop.index) { _ in front.value.restored(waiting.value, closing: closing) }
-        case .api(let extraHeaders):
-            askAPI(request, extraHeaders, closing: closing, context)
-        case .stream(let engine, let service):
-            engine.address = request.remoteAddress
-            ask(engine.inquiry, context) { [self] context in
-                pace(context) { self.open(engine, as: service, isParserPaused: head.asksForUpgrade, $0) }
-            }
-        case .endpoint(let endpoint, let extraHeaders):
-            phase = .answering
-            if repeated == nil, head.method == .POST, !closing { rememberHeads(context) }
-            let exchange = Exchange(self, extraHeaders: extraHeaders, eventLoop: context.eventLoop)
-            self.exchange = exchange
-            exchangeTraits = (closing, head.method == .HEAD, head.version == .http1_0)
-            exchangePrincipal = request.identity.principal
-            endpoint.handle(EndpointRequest(request), exchange)
-        case .longPoll(let call):
-            phase = .answering
-            if case .poll = call.work { poll = call }
-            let front = NIOLoopBound(self, eventLoop: context.eventLoop)
-            gateway.handle(call) { response in
-                front.eventLoop.execute { front.value.finishAnswer(response, closing: closing, isHead: false) }
-            }
-        }
-    }
-
     // MARK: - Requests that begin like the one before
 
     /// An endpoint's clients say the same heads over and over.
-    private func rememberHeads(_ context: ChannelHandlerContext) {
+    func rememberHeads(_ context: ChannelHandlerContext) {
         guard let codec else { return }
         let requests = RepeatedRequests(self)
         repeated = requests
@@ -411,198 +387,5 @@ final class HTTPFront: LoopMember, ChannelInboundHandler, RemovableChannelHandle
         // It has been answered before it was complete: nobody wants the rest.
         guard phase == .receiving, let context else { return }
         take(part, context)
-    }
-
-    /// What is stored for those whom the request is about has been read, as far as it can be.
-    private func restored(_ request: FrontRequest, closing: Bool) {
-        guard phase == .answering, let context else { return }
-        loop.begin()
-        var request = request
-        request.hasWaited = true
-        // Whatever it leads to finds a request that has just come.
-        phase = .receiving
-        decide(request, closing: closing, context)
-        guard phase == .idle else { return }
-        takeWaiting(context)
-        if let parserProblem, waiting.isEmpty { respond(.problem(parserProblem), closing: true) }
-    }
-
-    // MARK: - Exchanges
-
-    /// The endpoint answers in one piece.
-    func finish(_ exchange: Exchange, _ response: APIResponse) {
-        guard self.exchange === exchange else { return }
-        self.exchange = nil
-        finishAnswer(response, closing: exchangeTraits.isClosing, isHead: exchangeTraits.isHead)
-    }
-
-    /// The endpoint answers in pieces.
-    func beginStream(_ exchange: Exchange, _ headers: HTTPHeaders) {
-        guard self.exchange === exchange, let context else { return }
-        var head = HTTPResponseHead(version: .http1_1, status: .ok, headers: headers)
-        if exchangeTraits.isOldVersion {
-            // The end of the connection is the end of the answer.
-            exchangeTraits.isClosing = true
-        } else if !isStream {
-            head.headers.add(name: "transfer-encoding", value: "chunked")
-        }
-        if exchangeTraits.isClosing, !isStream { head.headers.replaceOrAdd(name: "connection", value: "close") }
-        output?.flush()
-        // The headers leave at once: some proxies hold a stream back until they have seen them.
-        context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
-    }
-
-    func writeStream(_ bytes: ByteBuffer, _ promise: EventLoopPromise<Void>) {
-        guard let context else { return promise.fail(ChannelError.ioOnClosedChannel) }
-        context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: promise)
-    }
-
-    func endStream(_ exchange: Exchange) {
-        guard self.exchange === exchange, let context else { return }
-        self.exchange = nil
-        guard phase == .answering else { return }
-        let closing = exchangeTraits.isClosing || gateway.currentPhase > .serving
-        // Before anything is written: the write itself may lead to the next request.
-        phase = closing ? .ended : .idle
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-        output?.follow()
-        guard self.context != nil, context.channel.isActive else { return }
-        loop.begin()
-        settle(context, closing: closing)
-        takeWaiting(context)
-        if let parserProblem, waiting.isEmpty { respond(.problem(parserProblem), closing: true) }
-    }
-
-    func abort() {
-        exchange = nil
-        output?.flush()
-        context?.close(promise: nil)
-    }
-
-    // MARK: - Answers
-
-    private func askAPI(
-        _ request: FrontRequest, _ extraHeaders: HTTPHeaders, closing: Bool, _ context: ChannelHandlerContext
-    ) {
-        phase = .answering
-        var wanted = APIRequest(
-            head: request.head, body: request.body, service: service, remoteAddress: request.remoteAddress)
-        wanted.isAdministrator = request.identity.principal?.capabilities.allow(.admin) == true
-        let apiRequest = wanted
-        let responder = gateway.api.withLock { $0 }
-        let front = NIOLoopBound(self, eventLoop: context.eventLoop)
-        let isHead = request.head.method == .HEAD
-        Task {
-            var response =
-                await responder?.respond(to: apiRequest) ?? .problem(Problem(503, "overloaded", "not ready"))
-            response.headers.add(contentsOf: extraHeaders)
-            let answer = response
-            front.eventLoop.execute { front.value.finishAnswer(answer, closing: closing, isHead: isHead) }
-        }
-    }
-
-    /// What the request brought is stored, or cannot be.
-    func finishStored(_ answer: StoredAnswer, _ headers: HTTPHeaders) {
-        let response: APIResponse =
-            switch answer {
-            case .success(let body): .json(.accepted, body)
-            case .failure(let problem): .problem(problem)
-            }
-        finishAnswer(response.adding(headers), closing: closesAfterAnswer, isHead: false)
-    }
-
-    private func finishAnswer(_ response: APIResponse, closing: Bool, isHead: Bool) {
-        poll = nil
-        guard phase == .answering, let context else { return }
-        loop.begin()
-        respond(response, closing: closing, isHead: isHead)
-        takeWaiting(context)
-        if let parserProblem, waiting.isEmpty { respond(.problem(parserProblem), closing: true) }
-    }
-
-    func respond(_ response: APIResponse, closing: Bool, isHead: Bool = false) {
-        guard let context, phase != .ended, phase != .gone else { return }
-        let closing = closing || isStream || gateway.currentPhase > .serving
-        // Before anything is written: a write that fails ends the connection at once.
-        phase = closing ? .ended : .idle
-        if let (encoder, output) = pastEncoder(context) {
-            // One buffer and one write, instead of one for the head and one for the body.
-            let isJoined = isHead || response.body.readableBytes <= Self.maxJoinedBytes
-            var answer = loop.answers.buffer(capacity: 256 + (isJoined ? response.body.readableBytes : 0))
-            AnswerText.writeHead(of: response, closing: closing, to: &answer)
-            if isJoined {
-                if !isHead { answer.writeImmutableBuffer(response.body) }
-                output.write(answer)
-                if closing { output.flush() }
-            } else {
-                output.flush()
-                encoder.write(NIOAny(answer), promise: nil)
-                encoder.writeAndFlush(NIOAny(response.body), promise: nil)
-                output.follow()
-            }
-        } else {
-            var head = HTTPResponseHead(version: .http1_1, status: response.status, headers: response.headers)
-            if response.status != .noContent, response.status != .notModified {
-                head.headers.replaceOrAdd(name: "content-length", value: "\(response.body.readableBytes)")
-            }
-            // RFC 9113 §8.2.2: connections are none of a stream's business.
-            head.headers.remove(name: "upgrade")
-            context.write(wrapOutboundOut(.head(head)), promise: nil)
-            if !isHead, response.body.readableBytes > 0 {
-                context.write(wrapOutboundOut(.body(.byteBuffer(response.body))), promise: nil)
-            }
-            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-        }
-        guard self.context != nil, context.channel.isActive else { return }
-        settle(context, closing: closing)
-    }
-
-    /// What takes bytes past the encoder; none on a stream of HTTP/2.
-    private func pastEncoder(_ context: ChannelHandlerContext) -> (ChannelHandlerContext, SocketOutput)? {
-        if let pastEncoder, let output { return (pastEncoder, output) }
-        guard let codec, let past = try? context.pipeline.syncOperations.context(handler: codec.encoder) else {
-            return nil
-        }
-        let output = SocketOutput(past, isBare: arrival.link == .plain, turn: loop.answers)
-        pastEncoder = past
-        self.output = output
-        return (past, output)
-    }
-
-    /// An answer has been written: the connection waits for the next request, or for its end.
-    private func settle(_ context: ChannelHandlerContext, closing: Bool) {
-        let now = Clock.now
-        if isStream {
-            // The rest of a request that nobody wants is thrown away; a reset at once could take the answer back.
-            deadline = now + (head == nil ? gateway.settings.keepAliveTimeout : gateway.settings.closeTimeout)
-        } else if closing {
-            deadline = now + gateway.settings.closeTimeout
-            // The peer may still be sending what nobody wants; an abrupt close would take the answer back.
-            context.close(mode: .output, promise: nil)
-        } else {
-            deadline = now + gateway.settings.keepAliveTimeout
-        }
-        loop.schedule(self, at: deadline)
-    }
-}
-
-extension HTTPRequestHead {
-    /// Blanks around a value are none of it (RFC 9112 §5.1); the parser leaves those behind it.
-    fileprivate mutating func trimValues() {
-        func isBlank(_ byte: UInt8?) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
-        guard headers.contains(where: { isBlank($0.value.utf8.last) || isBlank($0.value.utf8.first) }) else { return }
-        headers = HTTPHeaders(
-            headers.map { name, value in
-                var rest = value[...]
-                while isBlank(rest.utf8.last) { rest.removeLast() }
-                return (name, String(rest.drop { $0 == " " || $0 == "\t" }))
-            })
-    }
-
-    /// Whether the request wants to leave HTTP, so that the parser stops behind it.
-    fileprivate var asksForUpgrade: Bool {
-        method == .CONNECT
-            || headers.contains(name: "upgrade")
-                && headers[canonicalForm: "connection"].contains { $0.lowercased() == "upgrade" }
     }
 }

@@ -66,3 +66,8 @@ public struct Problem: Error, Equatable, Sendable {
     }
     static let draining = Problem(503, "overloaded", "the gateway is shutting down", retryAfter: 5)
 }
+
+extension Instant.Span {
+    /// Whole seconds, at least 1, for `Retry-After`.
+    var roundedUpSeconds: Int { Int(max(1, (nanoseconds + 999_999_999) / 1_000_000_000)) }
+}

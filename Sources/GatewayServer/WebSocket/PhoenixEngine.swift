@@ -4,24 +4,6 @@ import PhoenixProtocol
 import WebSocketProtocol
 import WireJSON
 
-/// What a client asked for when it opened `/mcp/ws`.
-struct PhoenixRequest: Sendable {
-    var version: PhoenixVersion
-    /// From the query; `nil` if the first join is to give it.
-    var clientID: ClientID?
-    var resume = ResumePoint.none
-    var isIndependent = false
-    var slowConsumerPolicy: SlowConsumerPolicy?
-    /// Who calls, if a header says so and nobody has to prove anything.
-    var caller: Caller?
-    /// Whose token the request brought.
-    var principal: Principal?
-    /// Why that token was not good. It is told where a page can read it: in answer to a join.
-    var tokenFailure: AuthenticationFailure?
-    /// Whether messages are to be encrypted.
-    var isSealed = false
-}
-
 /// Phoenix Channels over a WebSocket (contract §5).
 class PhoenixEngine: SocketEngine {
     final let version: PhoenixVersion
@@ -126,32 +108,6 @@ class PhoenixEngine: SocketEngine {
         }
     }
 
-    /// A frame with its bytes.
-    struct Incoming {
-        let bytes: UnsafeRawBufferPointer
-        let frame: PhoenixFrame
-        /// The payload of a binary push; `bytes` then has the push in the form of a text frame, with the payload's
-        /// base64 form.
-        var binary: UnsafeRawBufferPointer?
-
-        var topicText: UnsafeRawBufferPointer { bytes[frame.topic] }
-        var ref: UnsafeRawBufferPointer { frame.ref.map { bytes[$0] } ?? Self.null }
-        var joinRef: UnsafeRawBufferPointer { frame.joinRef.map { bytes[$0] } ?? Self.null }
-        var payload: UnsafeRawBufferPointer { bytes[frame.payload] }
-        var payloadIsObject: Bool { binary == nil && bytes[frame.payload.offset] == UInt8(ascii: "{") }
-        /// A batch of the Model Context Protocol; no other event takes an array.
-        var isBatch: Bool {
-            binary == nil && bytes[frame.payload.offset] == UInt8(ascii: "[") && isEvent("mcp")
-        }
-
-        func isEvent(_ name: StaticString) -> Bool { bytes.isString(frame.event, name) }
-
-        static var null: UnsafeRawBufferPointer {
-            let text: StaticString = "null"
-            return UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
-        }
-    }
-
     /// Does what a frame says.
     final func dispatch(_ incoming: Incoming) {
         if incoming.bytes.isString(incoming.frame.topic, "phoenix") {
@@ -173,166 +129,6 @@ class PhoenixEngine: SocketEngine {
         case .event: event(topic, incoming)
         case .unmatched: replyUnmatched(incoming)
         case .ignore: break
-        }
-    }
-
-    private func event(_ topic: String, _ incoming: Incoming) {
-        guard let handle else { return replyUnmatched(incoming) }
-        if let binary = incoming.binary, isBinaryEvent(incoming) {
-            return incoming.isEvent("ping") ? reply(incoming, topic, binary) : publish(topic, incoming, handle)
-        }
-        guard incoming.payloadIsObject || incoming.isBatch else {
-            return reply(incoming, .invalidMessage("the payload must be an object"))
-        }
-        if incoming.isEvent("message") {
-            publish(topic, incoming, handle)
-        } else if incoming.isEvent("ack") {
-            acknowledge(incoming, handle)
-        } else if incoming.isEvent("ping") {
-            let data = JSONWriter.object { $0.member("timestamp", loop.context.wallClock.milliseconds) }
-            push(topic: topic, event: "pong", payload: data)
-        } else if incoming.isEvent("subscribe") || incoming.isEvent("unsubscribe") {
-            changeSubscription(incoming)
-        } else if incoming.isEvent("access_token") {
-            refreshToken(incoming)
-        } else if incoming.isEvent("mcp") {
-            guard admitsMessage(incoming, handle) else { return }
-            receivedMessage(topic, incoming)
-        } else {
-            reply(incoming, Problem(400, "unknown_event", "unknown_event"))
-        }
-    }
-
-    private func publish(_ topic: String, _ incoming: Incoming, _ handle: SessionHandle) {
-        let kind = Int(transport.rawValue)
-        if !isRetrying { loop.variety[kind].arrivals.add(bytes: incoming.payload.count) }
-        guard admitsMessage(incoming, handle) else { return }
-        do throws(Problem) {
-            if let opened = try opened(incoming, handle) {
-                return opened.withUnsafeBytes { publish($0, topic, incoming, handle) }
-            }
-        } catch {
-            return reply(incoming, error)
-        }
-        publish(incoming.payload, topic, incoming, handle)
-    }
-
-    /// What an encrypted push says; `nil` if it is not encrypted.
-    private func opened(_ incoming: Incoming, _ handle: SessionHandle) throws(Problem) -> [UInt8]? {
-        guard incoming.binary == nil, let sealed = try gateway.sealedMessage(incoming.payload) else { return nil }
-        return try gateway.open(sealed, of: handle, isRepeated: isRetrying)
-    }
-
-    /// - Parameter payload: what the push says; decrypted, if it was encrypted.
-    private func publish(
-        _ payload: UnsafeRawBufferPointer, _ topic: String, _ incoming: Incoming, _ handle: SessionHandle
-    ) {
-        let kind = Int(transport.rawValue)
-        do throws(Problem) {
-            let request =
-                if let binary = incoming.binary {
-                    try PublishRequest(
-                        binary: binary, event: incoming.frame.event, data: incoming.frame.payload, in: incoming.bytes)
-                } else {
-                    try PublishRequest(payload, maxDepth: gateway.settings.maxJSONDepth)
-                }
-            let own = topic == WellKnownTopic.gateway ? nil : topic
-            try gateway.permit(request, channel: own, identity?.principal)
-            if mustWait(for: gateway.recipientsToRestore(request)) { return }
-            // Built only for what has to be stored.
-            var later: AnswerLater {
-                .push(id, ReplyAddress(joinRef: incoming.joinRef, ref: incoming.ref, topic: incoming.topicText))
-            }
-            loop.context.tier = identity?.principal.tier
-            if let number = request.number {
-                let outcome = try gateway.acceptNumbered(
-                    request, number, from: handle, channel: own, loop, later: later)
-                loop.variety[kind].accepted.add(bytes: incoming.payload.count)
-                guard let outcome else { return }
-                return reply(incoming, isError: false, outcome.json(number: number))
-            }
-            let accepted = try gateway.accept(
-                request, from: handle, channel: own, &loop.context, later: later)
-            loop.variety[kind].accepted.add(bytes: incoming.payload.count)
-            guard let accepted else { return }
-            if case .new(let message, nil) = accepted {
-                replyAccepted(incoming, message)
-            } else {
-                reply(incoming, isError: false, accepted.json)
-            }
-        } catch {
-            reply(incoming, error)
-        }
-    }
-
-    /// Charges a message to its client, its address and the node, or says how long to wait.
-    private func admitsMessage(_ incoming: Incoming, _ handle: SessionHandle) -> Bool {
-        // What has waited was charged when it came.
-        guard !isRetrying else { return true }
-        let now = loop.now
-        let guardian = gateway.accessGuard
-        let size = incoming.binary?.count ?? incoming.payload.count
-        let limit = gateway.settings.rateLimit(tier: identity?.principal.tier)
-        var decision = handle.session.withLock { session in
-            session.messagesReceived += 1
-            session.lastActivity = now
-            return guardian.admit(size, to: &session, limit, now: now)
-        }
-        if decision == .admitted {
-            decision = guardian.admit(size, from: peerAddress, isMessage: true, now: now)
-        } else {
-            guardian.note(.rateHit, peerAddress)
-        }
-        guard case .refused(let wait) = decision else { return true }
-        loop.counters[Int(transport.rawValue)].failed(now: now)
-        noteRateLimit()
-        reply(incoming, .rateLimited(retryAfter: wait.roundedUpSeconds))
-        return false
-    }
-
-    private func acknowledge(_ incoming: Incoming, _ handle: SessionHandle) {
-        var sequence: Int?
-        var messageID: String?
-        var scanner = JSONScanner(incoming.payload, maxDepth: 8)
-        // The payload has been checked with the frame.
-        if (try? scanner.beginObject()) == true {
-            repeat {
-                guard let key = try? scanner.key(), let value = try? scanner.value() else { break }
-                if incoming.payload.isString(key, "sequence") {
-                    sequence = Int(String(decoding: incoming.payload[value], as: UTF8.self))
-                } else if incoming.payload.isString(key, "msg_id"), incoming.payload[value].first == UInt8(ascii: "\"")
-                {
-                    messageID = JSONText.decode(incoming.payload[value])
-                }
-            } while (try? scanner.nextMember()) == true
-        }
-        guard sequence != nil || messageID != nil else {
-            return reply(incoming, .invalidMessage("give msg_id or sequence"))
-        }
-        if gateway.observers.isUsed { traceAcknowledgement(sequence, messageID) }
-        handle.session.withLock { session in
-            let before = session.lastAcknowledged?.sequence
-            if let sequence { session.acknowledge(through: sequence, on: id, wakes: &loop.context.wakes) }
-            if let messageID { session.acknowledge(id: messageID, on: id, wakes: &loop.context.wakes) }
-            // What has waited for an absent client is none of the network's doing.
-            if let last = session.lastAcknowledged, last.sequence != before, last.acceptedAt >= attachedAt {
-                loop.counters[Int(transport.rawValue)].acknowledgements.add(loop.now - last.acceptedAt)
-            }
-            releaseDone(handle, &session)
-        }
-        if incoming.frame.ref != nil { reply(incoming, isError: false, Self.emptyObject) }
-    }
-
-    private func changeSubscription(_ incoming: Incoming) {
-        do throws(Problem) {
-            if !isRetrying { try chargeJoin(of: nil) }
-            let request = try PublishRequest(incoming.payload, maxDepth: gateway.settings.maxJSONDepth)
-            guard let topic = request.topic else { throw .invalidMessage("give topic") }
-            if incoming.isEvent("subscribe"), !mayGoOn(subscribing: topic, incoming) { return }
-            if incoming.isEvent("subscribe") { try claim(topic) } else { unsubscribe(topic) }
-            reply(incoming, isError: false, Self.emptyObject)
-        } catch {
-            reply(incoming, error)
         }
     }
 
@@ -617,19 +413,6 @@ class PhoenixEngine: SocketEngine {
         writeText()
     }
 
-    private static let emptyObject = Array("{}".utf8)
-
-    final func reply(_ incoming: Incoming, isError: Bool, _ response: [UInt8]) {
-        reply(incoming, joinRef: incoming.joinRef, isError: isError, response)
-    }
-
-    private func reply(_ incoming: Incoming, joinRef: UnsafeRawBufferPointer, isError: Bool, _ response: [UInt8]) {
-        PhoenixWriter.appendReply(
-            version, joinRef: joinRef, ref: incoming.ref, topic: incoming.topicText, isError: isError,
-            response: response, to: &loop.text)
-        writeText()
-    }
-
     override func write(_ answer: StoredAnswer, to address: ReplyAddress) {
         address.withTexts { joinRef, ref, topic in
             let response: [UInt8]
@@ -644,34 +427,4 @@ class PhoenixEngine: SocketEngine {
             writeText()
         }
     }
-
-    final func reply(_ incoming: Incoming, _ problem: Problem) {
-        reply(incoming, isError: true, problem.json)
-    }
-
-    private func replyUnmatched(_ incoming: Incoming) {
-        reply(incoming, joinRef: Incoming.null, isError: true, Array(#"{"reason":"unmatched topic"}"#.utf8))
-    }
-
-    private func replyAccepted(_ incoming: Incoming, _ message: Message) {
-        let size = 160 + incoming.topicText.count + incoming.joinRef.count + incoming.ref.count + 2 * message.idLength
-        loop.text.reserveCapacity(size)
-        message.tail.withUnsafeReadableBytes { tail in
-            let identifier = UnsafeRawBufferPointer(
-                rebasing: tail[message.idOffset..<(message.idOffset + message.idLength)])
-            loop.text.append(contentsOf: #"{"id":""#.utf8)
-            loop.text.append(contentsOf: identifier)
-            loop.text.append(contentsOf: #"","operation_id":""#.utf8)
-            loop.text.append(contentsOf: identifier)
-            loop.text.append(contentsOf: #""}"#.utf8)
-        }
-        swap(&loop.text, &loop.response)
-        reply(incoming, isError: false, loop.response)
-        loop.response.removeAll(keepingCapacity: true)
-    }
-}
-
-extension Instant.Span {
-    /// Whole seconds, at least 1, for `Retry-After`.
-    var roundedUpSeconds: Int { Int(max(1, (nanoseconds + 999_999_999) / 1_000_000_000)) }
 }
