@@ -4,7 +4,7 @@ import json
 
 import phoenix
 from gateway import run_command
-from mcp_sdk import everything
+from mcp_sdk import children_of, everything
 from mcp_upstream import Upstream
 from wait import until
 
@@ -37,6 +37,17 @@ def test_the_result_becomes_the_reply(start_gateway, client):
     assert "-32601" in json.dumps(socket.ok("message", {"type": "asks", "data": {}}))
 
 
+def test_the_program_that_was_asked_first_goes_on_to_be(start_gateway, client):
+    """Which era it is of is found out by the first call; the next one does not start another of it."""
+    gateway = start_gateway({"mcpServers": {"e": everything()}, "routes": [route("told", "e", "told")]})
+    push = {"client_id": client, "type": "told", "data": {}}
+    assert gateway.api.post("/mcp/push", push).status == 202
+    until(lambda: len(children_of(gateway.process.pid)) == 1, "the one that was only asked what it is to be gone")
+    running = children_of(gateway.process.pid)
+    assert gateway.api.post("/mcp/push", push).status == 202
+    assert children_of(gateway.process.pid) == running
+
+
 def test_what_takes_too_long_is_cancelled(start_gateway, client):
     gateway = start_gateway({
         "mcpServers": {"e": everything()},
@@ -44,7 +55,7 @@ def test_what_takes_too_long_is_cancelled(start_gateway, client):
         "listen": {"event_loops": 1},
     })
     # What is cancelled has reached the server: it runs already.
-    gateway.api.post("/mcp/push", {"client_id": client, "type": "told", "data": {}})
+    assert gateway.api.post("/mcp/push", {"client_id": client, "type": "told", "data": {}}).status == 202
     answer = gateway.api.post("/mcp/push", {"client_id": client, "type": "wait", "data": {}})
     assert (answer.status, answer.json["error"]) == (504, "timeout")
 

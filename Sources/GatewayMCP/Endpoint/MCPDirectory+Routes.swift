@@ -92,6 +92,7 @@ extension MCPHub {
             number: number, origin: .gateway { waiter.finish(Self.reply($0)) }, method: .callTool, name: tool,
             message: message, isRepeatable: false, now: now, deadline: now + limit)
         let upstream = session.upstream(server)
+        if upstream.mayHandOver { call.client = session }
         upstream.submit(call)
         guard !call.isOver else { return }
         // To the millisecond, and not only when the session is looked after.
