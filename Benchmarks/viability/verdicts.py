@@ -1,6 +1,7 @@
 """What an experiment has shown: medians and ranges of both sides, and for each claim whether the difference of neighbouring
 runs keeps its sign."""
 
+import math
 import statistics
 
 import benchlib as bench
@@ -17,6 +18,15 @@ def spread(values):
     if not all(isinstance(value, (int, float)) for value in values):
         return ", ".join(sorted(set(map(str, values))))
     return f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g})"
+
+
+def median_interval(values):
+    """Where the median of all pairs that could be run lies with at least 95 % certainty, whatever their distribution: between
+    the k-th smallest and the k-th largest. `None` for fewer than six: no such two bound it."""
+    count = len(values)
+    below = [math.comb(count, successes) / 2 ** count for successes in range(count + 1)]
+    k = sum(1 for least in range(count) if sum(below[:least + 1]) <= 0.025)
+    return (sorted(values)[k - 1], sorted(values)[-k]) if k else None
 
 
 def verdict(off, on, is_less_better):
@@ -44,12 +54,19 @@ class AtMost:
         ratios = [b / a for a, b in zip(off, on) if a and b is not None]
         if not ratios:
             return None, "no figures: the claim is not tested"
-        text = f"on / off {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}) in {len(ratios)} pairs, bound {self.bound:g}"
+        text = f"on / off {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f}) in {len(ratios)} pairs, "
+        # Of a few pairs all must keep to it. The range of many only grows with their number: there the median must, with
+        # certainty enough.
+        low, high = min(ratios), max(ratios)
+        if interval := median_interval(ratios):
+            low, high = interval
+            text += f"the median {low:.3f} to {high:.3f} (95 %), "
+        text += f"bound {self.bound:g}"
         if len(ratios) < LEAST_PAIRS:
             return False, f"{text}: too few pairs to show that it holds"
-        if min(ratios) > self.bound:
+        if low > self.bound:
             return False, f"{text}: exceeded"
-        if max(ratios) > self.bound:
+        if high > self.bound:
             return False, f"{text}: the spread covers it, nothing is shown"
         return True, f"{text}: holds"
 

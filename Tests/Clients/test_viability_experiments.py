@@ -84,6 +84,21 @@ def test_a_bound_holds_for_all_pairs(report, on, said, status):
     assert report([None], [None], AtMost(1.02))[0] == 1
 
 
+def test_a_bound_holds_for_the_median_of_many_pairs(report):
+    from verdicts import AtMost, median_interval
+
+    assert median_interval(range(5)) is None and median_interval(range(6)) == (0, 5)
+    # The table of Conover: the third of twelve, the sixth of twenty.
+    assert median_interval(range(12)) == (2, 9) and median_interval(range(20)) == (5, 14)
+    on = [0.95, 0.96, 0.97, 0.98, 0.99, 0.99, 1.0, 1.0, 1.0, 1.01, 1.04, 1.05]
+    status, out, _ = report([1.0] * 12, on, AtMost(1.02), check=True)
+    assert status == 0 and "(0.950 to 1.050) in 12 pairs, the median 0.970 to 1.010 (95 %), bound 1.02: holds" in out
+    status, out, _ = report([1.0] * 12, [value + 0.02 for value in on], AtMost(1.02), check=True)
+    assert status == 1 and "nothing is shown" in out
+    status, out, _ = report([1.0] * 12, [value + 0.1 for value in on], AtMost(1.02), check=True)
+    assert status == 1 and "exceeded" in out
+
+
 def test_a_benefit_has_one_sign_in_all_pairs(report):
     status, out, _ = report([5, 6, 7], [1, 2, 5], check=True)
     assert status == 0 and "better by 4 (2 to 4) in 3 pairs: benefit shown" in out
