@@ -31,7 +31,8 @@ public final class Gateway: Sendable {
     let policyGate = PolicyGate()
     let queues = QueueFigures()
     /// The bounds of sessions while slow readers make way.
-    private let reducedSession: SessionLimits
+    /// What holds of sessions while memory is short.
+    let reducedSession: SessionLimits
     let compressionContexts: CompressionContextBudget
     let originPolicy: OriginPolicy
     let peers: PeerPolicy
@@ -76,6 +77,8 @@ public final class Gateway: Sendable {
     private let certificateWatch: Mutex<Task<Void, Never>?> = Mutex(nil)
     private let phase = Atomic<UInt8>(Phase.starting.rawValue)
     private let sweepStep = Atomic<Int>(0)
+    /// Where the sessions are that are looked at next while memory is short.
+    let shortenStep = Atomic<Int>(0)
     /// Where the drain stands, once there is one.
     let drainState = Mutex(DrainProgress())
     let drainSettings: Mutex<DrainSettings>
@@ -142,20 +145,6 @@ public final class Gateway: Sendable {
         gatekeeper = Gatekeeper(settings.authentication, adminToken: settings.adminToken, now: Clock.wall)
         if settings.isViabilityOn { grantFirst() }
         holdRules()
-    }
-
-    var sessionLimits: SessionLimits { memory.step >= .slowReaders ? reducedSession : settings.session }
-
-    /// The bounds for the connections of one transport, which may hold what others miss.
-    func sessionLimits(_ transport: Transport) -> SessionLimits {
-        memory.cutsSlowReaders(transport) ? reducedSession : settings.session
-    }
-
-    private func watchMemory() {
-        guard let step = memory.look() else { return }
-        logger.warning(
-            "memory: what is given up has changed",
-            metadata: ["shedding": "\(step.name)", "used": "\(memory.figures.used)", "budget": "\(memory.budget)"])
     }
 
     /// The policy that a connection asks for by name.
@@ -317,6 +306,7 @@ public final class Gateway: Sendable {
             observers.count(-observers.traces.expire(now: now))
             if step.isMultiple(of: 1024) { gatekeeper.expire(now: Clock.wall) }
             watchMemory()
+            shortenLogs()
             storage?.tick(now: now)
         }
     }

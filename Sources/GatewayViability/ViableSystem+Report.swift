@@ -185,6 +185,7 @@ extension ViableSystem {
             writer.member("count", settings.policy.rules.count)
             writer.member("kept", node.ruled.kept)
             writer.member("refused", node.ruled.refused)
+            writer.member("kept_connections", node.ruled.connections)
         }
         writer.key("limits")
         writer.array { list in for limit in node.limits { list.object { limit.write(to: &$0) } } }

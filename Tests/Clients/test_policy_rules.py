@@ -4,10 +4,12 @@ import signal
 
 import admin
 import phoenix
+import pytest
 import sse
 from test_reload import change
 from tokens import ADMIN, AUTHENTICATED, bearer, token
 from wait import until
+from websockets.exceptions import InvalidStatus
 
 QUICK = {"viability": {"interval": "50ms"}}
 
@@ -74,6 +76,38 @@ def test_a_rule_sets_a_priority(start_gateway):
     answer = own.api.post(
         "/mcp/push", {"client_id": "alice", "type": "typing", "priority": "high", "data": {}}, **bearer(token("alice")))
     assert (answer.status, answer.json["error"]) == (503, "overloaded")
+
+
+def test_a_rule_lets_a_tier_in_that_the_mode_would_refuse(start_gateway):
+    """`survive` refuses new connections, but for those whose messages are kept, and who show who they are."""
+    own = start_gateway({
+        **AUTHENTICATED, **QUICK,
+        "policy": {
+            "max_lag": "1ms", "patience": "0s", "dwell": "1h",
+            "rules": [{"tier": "premium", "survive": "keep"}, {"client": "desk-*", "priority": "high"},
+                      {"tier": "trial", "type": "typing", "survive": "keep"}]}})
+    until(lambda: survives(own), "mode survive")
+
+    def refused(client, **claims):
+        answer = own.api.get(f"/mcp/sse?client_id={client}", **bearer(token(client, **claims)))
+        return (answer.status, answer.json["error"]) == (503, "overloaded") and "policy" in answer.json["reason"]
+
+    assert refused("alice") and refused("bob", tier="trial")
+    stream, _ = sse.open_connected(own.sse, "carol", headers=bearer(token("carol", tier="premium")))
+    desk, _ = sse.open_connected(own.sse, "desk-1", headers=bearer(token("desk-1")))
+    socket = phoenix.Socket(own.ws, "erin", token=token("erin", tier="premium"))
+    socket.join()
+    # Who will say who it is when it joins is a stranger until then, whatever name it gives.
+    with pytest.raises(InvalidStatus, match="503"):
+        phoenix.Socket(own.ws, "desk-2")
+    # Back ends go on reading what clients send.
+    events = sse.Stream(own.http, "/mcp/events", bearer(token("backend", "service")))
+    figures = until(
+        lambda: (found := own.api.get("/mcp/admin/vsm", **bearer(ADMIN)).json["s5"]["rules"])["kept_connections"] == 4 and found,
+        "the report")
+    assert figures["count"] == 3
+    for one in (stream, desk, socket, events):
+        one.close()
 
 
 def limits(gateway):

@@ -292,8 +292,9 @@ extension ReportMover {
                 ]
             }),
         ReportMover(
-            name: "messages that rules keep and refuse", fields: ["s5.rules.kept", "s5.rules.refused"],
-            moved: { node, _ in node.node.ruled = (3, 5) }),
+            name: "messages that rules keep and refuse, and connections that they keep",
+            fields: ["s5.rules.kept", "s5.rules.refused", "s5.rules.kept_connections"],
+            moved: { node, _ in node.node.ruled = (3, 5, 2) }),
         ReportMover(
             name: "event loops that stay late",
             fields: prefixed(

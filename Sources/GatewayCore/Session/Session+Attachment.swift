@@ -161,6 +161,7 @@ extension Session {
         let gone = cursors.remove(at: index)
         lastActivity = now
         if cursors.isEmpty {
+            lastTransport = activeTransport ?? gone.transport
             activeTransport = nil
             handover = nil
             damping = nil

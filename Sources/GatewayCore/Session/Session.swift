@@ -10,6 +10,8 @@ public struct Session: Sendable {
     var cursors: [Cursor] = []
     /// The transport whose connections get the messages, while there are connections.
     public internal(set) var activeTransport: Transport?
+    /// The transport that the messages took last; `nil` before the first connection.
+    var lastTransport: Transport?
     /// Everything before this was acknowledged by the client.
     public internal(set) var acknowledged = 0
     /// Whether the client has ever acknowledged or said that it will: then only that makes a message done.
@@ -95,6 +97,9 @@ public struct Session: Sendable {
     public var pendingAcknowledgements: Int {
         cursors.contains(where: \.acknowledges) ? max(0, delivered - acknowledged) : 0
     }
+
+    /// The transport that the client is connected by or, while it is away, was connected by last.
+    public var usualTransport: Transport? { activeTransport ?? lastTransport }
 
     // MARK: - Publishing
 
@@ -189,6 +194,25 @@ public struct Session: Sendable {
     /// Frees messages that were accepted before `time`.
     public mutating func trim(acceptedBefore time: Instant) {
         while let first = log.first, first.acceptedAt < time { removeOldest() }
+    }
+
+    /// Frees the oldest messages until the log keeps to its bytes, but for durable ones that the client has a right to, and
+    /// for the newest: a bound that has become smaller holds for who is sent nothing, too.
+    public mutating func shorten(limits: SessionLimits, wakes: inout WakeSet) {
+        guard log.bytes > limits.logBytes else { return }
+        while log.bytes > limits.logBytes, log.count > 1, let first = log.first {
+            if limits.keepsUndelivered || first.isDurable, log.oldest >= safelyDelivered {
+                guard dropsForSlowReaders else { break }
+                if first.isDurable { noteLoss(log.oldest) }
+            }
+            removeOldest()
+        }
+        // Who has missed something is told, or has to resume, as its policy says.
+        for index in cursors.indices
+        where cursors[index].delivers && cursors[index].position < log.oldest && !cursors[index].wakeRequested {
+            cursors[index].wakeRequested = true
+            wakes.insert(cursors[index].connection)
+        }
     }
 
     /// Frees what has outlived its time.

@@ -143,7 +143,7 @@ export function viableSystem({ $, ask, element, write, rows, meter, number, whol
         soon.length ? `reaches its bound: ${soon.join(", ")}` : s4.connection_surge ? "clients connect in a surge" : null),
       ...s4.capacity.map((one) => row("", one.resource, one.used_percent / 100, one.short ? `${one.used_percent.toFixed(0)} %, short` : null)),
       row("S5", `policy, version ${whole.format(s5.policy_version)}`, undefined,
-        [s5.floor === "none" ? null : `refuses: ${s5.floor.replace("_", " ")}`, s5.rules.count ? `rules: ${whole.format(s5.rules.count)}, messages: ${whole.format(s5.rules.kept)} kept, ${whole.format(s5.rules.refused)} refused` : null].filter(Boolean).join("; ") || null),
+        [s5.floor === "none" ? null : `refuses: ${s5.floor.replace("_", " ")}`, s5.rules.count ? `rules: ${whole.format(s5.rules.count)}, messages: ${whole.format(s5.rules.kept)} kept, ${whole.format(s5.rules.refused)} refused, connections: ${whole.format(s5.rules.kept_connections)} kept` : null].filter(Boolean).join("; ") || null),
       ...s5.limits.map((one) => row("", one.subject, one.max_connections ? one.connections / one.max_connections : undefined,
         [one.max_connections == null ? null : `${whole.format(one.connections)} of ${whole.format(one.max_connections)} connections`, one.max_rate == null ? null : `${number(one.max_rate)} messages/s`,
           one.refused_connections + one.refused_messages ? `${whole.format(one.refused_connections + one.refused_messages)} refused` : null].filter(Boolean).join(", "))),

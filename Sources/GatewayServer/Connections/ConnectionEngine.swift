@@ -195,6 +195,9 @@ class ConnectionEngine {
     /// What the log calls the client.
     var clientName: String? { handle?.clientID.text }
 
+    /// Whether a back end reads here what clients send.
+    var isForBackEnds: Bool { false }
+
     /// What the connection is called where a client or an operator reads it.
     var transportName: String { transport.name }
 

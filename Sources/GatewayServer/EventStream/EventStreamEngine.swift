@@ -29,6 +29,8 @@ struct EventStreamRequest: Sendable {
 final class EventStreamEngine: ConnectionEngine {
     private let request: EventStreamRequest
 
+    override var isForBackEnds: Bool { request.clientID == nil }
+
     override var clientName: String? { (request.clientID ?? OperationsLog.name).text }
 
     private var lastWrite = Instant.zero

@@ -76,7 +76,7 @@ extension HTTPFront {
         if isNamed, let problem = gateway.admission.claim(address: engine.address) {
             return respond(.problem(problem), closing: true)
         }
-        if let problem = gateway.admission.turn(.http, into: service) {
+        if let problem = gateway.admission.turn(.http, into: service, isKept: engine.isWantedInEveryMode) {
             if isNamed { gateway.admission.release(address: engine.address) }
             return respond(.problem(problem), closing: true)
         }

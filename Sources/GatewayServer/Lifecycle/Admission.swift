@@ -104,9 +104,10 @@ package final class Admission: Sendable {
     func enter(address: SocketAddress?) -> Problem? { enter(.http, address: address) }
 
     /// A connection of a known kind has come that is none of the network's: a long-poll session.
+    /// - Parameter isKept: whether S5 wants it in every mode.
     /// - Returns: why it may not stay; `nil` if it has been counted in.
-    func enter(_ service: GatewaySettings.Service, address: SocketAddress?) -> Problem? {
-        if let problem = count(in: service) { return problem }
+    func enter(_ service: GatewaySettings.Service, address: SocketAddress?, isKept: Bool = false) -> Problem? {
+        if let problem = count(in: service, isKept: isKept) { return problem }
         guard let problem = claim(address: address) else { return nil }
         uncount(service)
         return problem
@@ -132,16 +133,21 @@ package final class Admission: Sendable {
     }
 
     /// A counted connection becomes one of another kind.
+    /// - Parameter isKept: whether S5 wants it in every mode.
     /// - Returns: why it may not; it still counts as what it was then.
-    func turn(_ from: GatewaySettings.Service, into service: GatewaySettings.Service) -> Problem? {
-        if let problem = count(in: service) { return problem }
+    func turn(
+        _ from: GatewaySettings.Service, into service: GatewaySettings.Service, isKept: Bool = false
+    ) -> Problem? {
+        if let problem = count(in: service, isKept: isKept) { return problem }
         uncount(from)
         return nil
     }
 
-    private func count(in service: GatewaySettings.Service) -> Problem? {
+    private func count(in service: GatewaySettings.Service, isKept: Bool = false) -> Problem? {
         // Plain requests stay possible: publishers are told what they may send, operators see why.
-        if let transport = service.transport, let problem = memory?.refuseConnection(transport) {
+        if let transport = service.transport,
+            let problem = memory?.refuseConnection(transport, isKept: isKept)
+        {
             return later(problem)
         }
         guard counts[service]!.increment() > counts[service]!.limit else {

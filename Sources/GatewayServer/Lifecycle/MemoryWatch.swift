@@ -24,6 +24,8 @@ final class MemoryWatch: Sendable {
     private let used = Atomic<Int>(0)
     /// Connections and messages that were refused.
     private let refusedConnections = Atomic<Int>(0)
+    /// Connections that S5 would have refused, but for its rules.
+    private let keptConnections = Atomic<Int>(0)
     private let refusedMessages = Atomic<Int>(0)
     let budget: Int
     /// What S3 says of each transport.
@@ -82,9 +84,14 @@ final class MemoryWatch: Sendable {
         return !self.step.admits(priority)
     }
 
+    /// - Parameter isKept: whether S5 wants it in every mode, so that it is refused for want of memory only.
     /// - Returns: why a new connection may not be.
-    func refuseConnection(_ transport: Transport) -> Problem? {
+    func refuseConnection(_ transport: Transport, isKept: Bool = false) -> Problem? {
         guard step >= .connections, !isSpared(transport) else { return nil }
+        if isKept, own.load(ordering: .relaxed) < OverloadLadder.Step.connections.rawValue || isOwnSpared(transport) {
+            keptConnections.add(1, ordering: .relaxed)
+            return nil
+        }
         refusedConnections.add(1, ordering: .relaxed)
         return refusal("new connections") { $0 < .connections }
     }
@@ -107,8 +114,12 @@ final class MemoryWatch: Sendable {
 
     private func isSpared(_ transport: Transport) -> Bool {
         // What S5 asks for is asked of all: that is about time, and not about who holds memory.
-        step == .connections && floor.load(ordering: .relaxed) < OverloadLadder.Step.connections.rawValue
-            && standing(transport) == .spared
+        floor.load(ordering: .relaxed) < OverloadLadder.Step.connections.rawValue && isOwnSpared(transport)
+    }
+
+    /// Whether the memory alone would let in clients of a transport that others take it from.
+    private func isOwnSpared(_ transport: Transport) -> Bool {
+        own.load(ordering: .relaxed) == OverloadLadder.Step.connections.rawValue && standing(transport) == .spared
     }
 
     private func standing(_ transport: Transport) -> MemoryBargain.Standing {
@@ -132,6 +143,9 @@ final class MemoryWatch: Sendable {
             refusedMessages.load(ordering: .relaxed)
         )
     }
+
+    /// Connections that S5's rules have let in although its mode refuses them.
+    var connectionsKept: Int { keptConnections.load(ordering: .relaxed) }
 
     // MARK: - Measuring
 

@@ -145,7 +145,6 @@ extension Gateway {
         let token = call.token
         guard !token.isEnded, token.isWhole else { return nil }
         guard admitsClients else { throw admission.later(.draining) }
-        if let problem = admission.enter(.webSocket, address: call.address) { throw problem }
         var request = call.request
         request.version = token.version
         if !token.channels.isEmpty {
@@ -154,6 +153,8 @@ extension Gateway {
             request.resume = .none
         }
         let engine = LongPollEngine(request, position: token.position, loop: loop)
+        let isKept = engine.isWantedInEveryMode
+        if let problem = admission.enter(.webSocket, address: call.address, isKept: isKept) { throw problem }
         let carrier = LongPollCarrier(token.session, engine, address: call.address, loop: loop)
         loop.enter(carrier, visitAt: loop.now + settings.longPoll.idleTimeout)
         loop.longPolls[token.session] = carrier

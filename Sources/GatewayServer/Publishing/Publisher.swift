@@ -141,7 +141,7 @@ extension Gateway {
     func append(
         _ message: Message, _ session: inout Session, of handle: SessionHandle, _ context: inout PublishContext
     ) -> Session.AppendResult {
-        let result = session.append(message, limits: sessionLimits, now: context.now, wakes: &context.wakes)
+        let result = session.append(message, limits: logLimits(session), now: context.now, wakes: &context.wakes)
         if observers.isUsed { observers.appended(message, result, handle.clientID) }
         return result
     }

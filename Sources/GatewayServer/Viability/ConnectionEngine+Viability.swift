@@ -14,6 +14,19 @@ extension ConnectionEngine {
         }
     }
 
+    /// Whether the connection is let in although the mode refuses new ones: the policy's rules keep what its client sends,
+    /// or it reads what clients send, for a back end. Somebody who has yet to show who it is is nobody.
+    final var isWantedInEveryMode: Bool {
+        if isForBackEnds { return true }
+        guard let table = loop.context.policy?.table else { return false }
+        let principal = identity?.principal
+        guard let name = clientName ?? principal?.subject else { return false }
+        if gateway.gatekeeper.isOn {
+            guard let principal, let client = ClientID(name), principal.mayBe(client) else { return false }
+        }
+        return table.standing(client: name, tier: principal?.tier) == .high
+    }
+
     /// The part of an interval that is this connection's own, so that those that came together, or had the same message
     /// last, are not served in the same turn (S2).
     /// - Parameter least: at least this share of the interval.

@@ -47,7 +47,8 @@ extension Gateway {
         }
     }
 
-    /// Bytes that each transport holds for its clients: what waits for the kernel, and the logs of their sessions.
+    /// Bytes that each transport holds for its clients: what waits for the kernel, and the logs of their sessions. A client
+    /// with both transports has one log, that of the one which its messages take; one that is away has that of the last.
     /// - Returns: `nil` while there is enough for all: looking at each connection is not for nothing.
     func heldBytes() async -> [Transport: Int]? {
         guard settings.viability.control.isOn, memory.figures.used >= memory.budget / 100 * MemoryBargain.leastPercent
@@ -55,11 +56,13 @@ extension Gateway {
         let none = [Int](repeating: 0, count: Transport.allCases.count)
         let parts = await walk(none) { member, bytes in
             guard let engine = member.connection else { return }
-            // A client with both transports has one log.
-            let log = engine.handle?.session.withLock { $0.logBytes / max(1, $0.connectionCount) } ?? 0
-            bytes[Int(engine.transport.rawValue)] += member.heldBytes + log
+            bytes[Int(engine.transport.rawValue)] += member.heldBytes
         }
-        let sums = parts.reduce(none) { sum, part in zip(sum, part).map(+) }
+        var sums = parts.reduce(none) { sum, part in zip(sum, part).map(+) }
+        directory.forEach { handle in
+            let (transport, bytes) = handle.session.withLock { ($0.usualTransport, $0.logBytes) }
+            if let transport { sums[Int(transport.rawValue)] += bytes }
+        }
         return Dictionary(uniqueKeysWithValues: Transport.allCases.map { ($0, sums[Int($0.rawValue)]) })
     }
 

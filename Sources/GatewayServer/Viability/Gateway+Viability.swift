@@ -134,7 +134,8 @@ extension Gateway {
             switches.better.load(ordering: .relaxed), switches.worse.load(ordering: .relaxed)
         )
         node.returns = admission.returnFigures
-        node.ruled = policyGate.figures
+        let ruled = policyGate.figures
+        node.ruled = (ruled.kept, ruled.refused, memory.connectionsKept)
         node.limits = policyGate.limits
         node.retry = settings.retry
         node.drainRate = drainSettings.withLock(\.rate)

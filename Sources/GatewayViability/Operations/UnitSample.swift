@@ -108,8 +108,9 @@ public struct NodeSample: Sendable {
     public var switches = (better: 0, worse: 0)
     /// Clients that were refused and told when to come back, since the beginning, and for how long such returns go on.
     public var returns = (given: 0, spread: Instant.Span(nanoseconds: 0))
-    /// Messages that rules of the policy have kept in spite of the mode, and refused, since the beginning.
-    public var ruled = (kept: 0, refused: 0)
+    /// Messages that rules of the policy have kept in spite of the mode, and refused, and connections that they have let in
+    /// in spite of it, since the beginning.
+    public var ruled = (kept: 0, refused: 0, connections: 0)
     /// What has been counted for each limit of the policy.
     public var limits: [PolicyLimit.Figures] = []
     /// How long clients wait before they come back to a node that has died.

@@ -12,6 +12,48 @@ import Testing
             """)
     }
 
+    /// While memory is short a log has fewer bytes; who is sent nothing is not asked otherwise.
+    @Test func aLogIsShortenedButForWhatIsOwedAndTheNewest() {
+        Transcript.play(
+            """
+            publish a*400 b*400 c*400
+            limits bytes=1000
+            shorten -> 1..<3
+            publish d*5000
+            limits bytes=100
+            shorten -> 3..<4
+            limits bytes=10000
+            publish e! f g
+            limits bytes=100
+            shorten -> 4..<7
+            connect W ws after 3 -> recovered, replays 3, next 7
+            take W -> 4e 5f 6g drained
+            flush W 7
+            shorten -> 6..<7
+            """)
+    }
+
+    @Test func whoIsBehindIsWokenWhenItsMessagesHaveMadeWay() {
+        Transcript.play(
+            """
+            connect W ws
+            publish a*400 b*400 c*400 -> 0 by websocket, 1 by websocket, 2 by websocket; wakes W
+            take W max 1 -> 0a more
+            limits bytes=500
+            shorten -> 2..<3; wakes W
+            take W -> fell behind 1...1
+            """)
+        Transcript.play(
+            """
+            connect W ws drop_oldest
+            publish a!*400 b!*400 c!*400 -> 0 by websocket, 1 by websocket, 2 by websocket; wakes W
+            take W max 0 -> more
+            limits bytes=500
+            shorten -> 2..<3; wakes W
+            take W -> (0...1 trimmed) 2c drained
+            """)
+    }
+
     @Test func dropOldestFreesAQuarterOfTheBound() {
         Transcript.play(
             """

@@ -19,7 +19,8 @@ extension Simulation {
         case ..<95: pass(random.pick([.milliseconds(1), .seconds(1), .seconds(31), .seconds(61)]))
         case ..<96: hurry()
         case ..<97: if let index = anyReader(where: { !$0.carriesAll }) { promote(index) }
-        case ..<99: expire()
+        case ..<98: expire()
+        case ..<99: shorten()
         default:
             while !readers.isEmpty { drop(0) }
             look()
@@ -247,6 +248,20 @@ extension Simulation {
         ledger.acknowledged = sequence + 1
         ledger.delivered = max(ledger.delivered, sequence + 1)
         ledger.excuse(0..<(sequence + 1), .claimed)
+    }
+
+    /// Memory is short: the log is to keep to fewer bytes for once.
+    private mutating func shorten() {
+        let before = session.log.oldest
+        let mayDrop = session.dropsForSlowReaders
+        var fewer = limits
+        fewer.logBytes = random.pick([0, limits.logBytes / 8, limits.logBytes / 2])
+        subject.session.shorten(limits: fewer, wakes: &wakes)
+        note("shorten to \(fewer.logBytes) -> \(session.log.bytes)")
+        for sequence in before..<session.log.oldest where mayDrop || !ledger.entries[sequence].message.isDurable {
+            ledger.excuse(sequence..<(sequence + 1), .bounds)
+        }
+        collectWakes()
     }
 
     mutating func expire() {

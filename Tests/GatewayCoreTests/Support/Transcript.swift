@@ -20,6 +20,7 @@ import Testing
 ///     hurry                          somebody looks whether a switch takes too long
 ///     expire
 ///     trim                           frees what was accepted before now
+///     shorten                        brings the log back within its bytes
 ///     state
 ///
 /// An outcome ends with `wakes …` when connections are to be woken.
@@ -103,6 +104,9 @@ struct Transcript {
         case "trim":
             session.trim(acceptedBefore: now)
             return ""
+        case "shorten":
+            session.shorten(limits: limits, wakes: &wakes)
+            return "\(session.log.oldest)..<\(session.log.next)"
         case "expire": return session.expire(now: now, limits: limits) ? "forget" : "keep"
         case "state":
             return "log \(session.log.oldest)..<\(session.log.next), delivered \(session.delivered), "

@@ -27,7 +27,9 @@ extension InProcess {
                     try await Task.sleep(for: .milliseconds(5))
                 }
                 let data = String(repeating: "x", count: 100_000)
-                for _ in 0..<5 { _ = try gateway.publish("{\"client_id\":\"w\",\"data\":\"\(data)\"}") }
+                for _ in 0..<5 {
+                    _ = try gateway.publish("{\"client_id\":\"w\",\"durable\":false,\"data\":\"\(data)\"}")
+                }
                 gauge.bytes.store(500_000, ordering: .relaxed)
                 #expect(gateway.memory.look() == nil)
                 await gateway.beat()
@@ -41,7 +43,24 @@ extension InProcess {
                 #expect(gateway.memory.refuseConnection(.eventStream) == nil)
                 #expect(gateway.sessionLimits(.webSocket).maxUnsentBytes == settings.session.maxUnsentBytes / 8)
                 #expect(gateway.sessionLimits(.eventStream).maxUnsentBytes == settings.session.maxUnsentBytes)
+                // Who goes away leaves its log there: that is asked back, too.
                 socket.close()
+                let id = try #require(ClientID("w"))
+                let handle = try #require(gateway.directory.find(id))
+                for _ in 0..<2000 where handle.session.withLock(\.hasConnections) {
+                    try await Task.sleep(for: .milliseconds(5))
+                }
+                #expect(await gateway.heldBytes()?[.webSocket] ?? 0 >= 500_000)
+                for _ in 0..<8 { gateway.shortenLogs() }
+                #expect(handle.session.withLock(\.logBytes) <= settings.session.logBytes / 8)
+                _ = try gateway.publish("{\"client_id\":\"w\",\"durable\":false,\"data\":\"\(data)\"}")
+                #expect(handle.session.withLock(\.logBytes) <= settings.session.logBytes / 8)
+                // Those who hold nothing that others miss keep theirs.
+                #expect(gateway.logLimits(Session(epoch: Epoch(1), now: .zero)).logBytes == settings.session.logBytes)
+                gauge.bytes.store(0, ordering: .relaxed)
+                _ = gateway.memory.look()
+                let limits = handle.session.withLock { gateway.logLimits($0) }
+                #expect(limits.logBytes == settings.session.logBytes)
             }
         }
     }

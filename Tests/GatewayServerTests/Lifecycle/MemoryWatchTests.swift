@@ -54,6 +54,30 @@ struct MemoryWatchTests {
         #expect(watch.look() == .slowReaders && watch.cutsSlowReaders(.eventStream))
     }
 
+    @Test func whomThePolicyKeepsIsRefusedForWantOfMemoryOnly() {
+        let gauge = Gauge()
+        let watch = Self.watch(gauge)
+        let admission = Admission(GatewaySettings(), memory: watch)
+        watch.require(atLeast: .normalPriority)
+        #expect(admission.turn(.http, into: .webSocket)?.status == 503)
+        #expect(admission.turn(.http, into: .webSocket, isKept: true) == nil)
+        #expect(admission.enter(.webSocket, address: nil, isKept: true) == nil)
+        #expect(watch.connectionsKept == 2 && watch.figures.connections == 1)
+        // The memory alone would have let it in: others hold what is missing.
+        gauge.bytes.store(800, ordering: .relaxed)
+        #expect(watch.look() == .connections)
+        watch.stand([.webSocket: .spared, .eventStream: .over])
+        #expect(admission.turn(.http, into: .webSocket)?.status == 503)
+        #expect(admission.turn(.http, into: .webSocket, isKept: true) == nil)
+        #expect(admission.turn(.http, into: .eventStream, isKept: true)?.reason.contains("memory.budget") == true)
+        watch.require(atLeast: .none)
+        #expect(admission.turn(.http, into: .webSocket, isKept: true) == nil)
+        #expect(watch.connectionsKept == 3, "the mode refuses nobody")
+        gauge.bytes.store(900, ordering: .relaxed)
+        #expect(watch.look() == .normalPriority)
+        #expect(admission.turn(.http, into: .webSocket, isKept: true)?.status == 503)
+    }
+
     @Test func messagesAreRefusedByTheirPriority() {
         let gauge = Gauge()
         let watch = Self.watch(gauge)
