@@ -10,6 +10,7 @@ extension ViableEvent {
         case .capacity: "capacity_alert"
         case .forecast: "forecast_switched"
         case .surge: "connection_surge"
+        case .anomaly(let anomaly): anomaly.isPresent ? "anomaly_begun" : "anomaly_over"
         case .audit: "audit_discrepancy"
         case .loan(let loan): loan.isCalled ? "loan_called" : "loan_settled"
         case .limit(let crossing): crossing.isCrossed ? "limit_reached" : "limit_kept"
@@ -20,7 +21,7 @@ extension ViableEvent {
     public var isStateChange: Bool {
         switch self {
         case .mode, .signal: true
-        case .capacity, .forecast, .surge, .audit, .loan, .limit: false
+        case .capacity, .forecast, .surge, .anomaly, .audit, .loan, .limit: false
         }
     }
 
@@ -48,6 +49,10 @@ extension ViableEvent {
             case .surge(let rate, let usual):
                 writer.member("connections_per_second", rate)
                 writer.member("usual", usual)
+            case .anomaly(let anomaly):
+                writer.member("pattern", anomaly.pattern.rawValue)
+                writer.member("connections", anomaly.sightings.connections)
+                writer.member("client_id", anomaly.sightings.client)
             case .audit(let findings):
                 writer.member("differences") { writer in
                     for kind in AuditFindings.Kind.allCases {

@@ -12,6 +12,8 @@ public enum ViableEvent: Equatable, Sendable {
     case forecast(Metric, isUsed: Bool)
     /// Clients connect much more often than they have.
     case surge(perSecond: Double, usual: Double)
+    /// Clients behave oddly, or do not any more.
+    case anomaly(Anomaly)
     /// An audit has found that reports and facts differ.
     case audit(AuditFindings)
     /// What a transport has borrowed of another is called back, or has come back.

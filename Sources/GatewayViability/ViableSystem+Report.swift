@@ -13,7 +13,7 @@ extension ViableSystem {
         writer.member("s2", writeCoordination)
         writer.member("s3", writeControl)
         writer.member("s3_star", writeAudit)
-        writer.member("s4", writeIntelligence)
+        writer.member("s4") { writeIntelligence(to: &$0, now: now) }
         writer.member("s5") { writePolicy(to: &$0, now: now) }
         writer.member("algedonic") { writeAlgedonic(to: &$0, now: now) }
     }
@@ -128,7 +128,7 @@ extension ViableSystem {
         writer.member("clean", audit.last.isClean)
     }
 
-    private func writeIntelligence(to writer: inout JSONWriter) {
+    private func writeIntelligence(to writer: inout JSONWriter, now: Instant) {
         let metrics = intelligence.metrics
         writer.member("enabled", settings.isIntelligenceOn)
         writer.member("metric_type", "gateway_performance")
@@ -150,6 +150,20 @@ extension ViableSystem {
         }
         writer.member("connection_surge", intelligence.surges.isSurging)
         writer.member("usual_connections_per_second", optional: intelligence.surges.usual)
+        writer.key("anomalies")
+        writer.array { list in
+            for pattern in Anomaly.Pattern.allCases {
+                let episode = intelligence.anomalies.present[pattern]
+                list.object { item in
+                    item.member("pattern", pattern.rawValue)
+                    item.member("present", episode != nil)
+                    item.member("connections", episode?.sightings.connections ?? 0)
+                    item.member("client_id", episode?.sightings.client)
+                    item.member("for_ms", optional: episode.map { (now - $0.since).seconds * 1000 })
+                    item.member("connections_so_far", intelligence.anomalies.counted[pattern] ?? 0)
+                }
+            }
+        }
         writer.key("capacity")
         writer.array { list in
             for use in intelligence.uses {

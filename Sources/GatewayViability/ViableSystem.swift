@@ -96,6 +96,9 @@ public struct ViableSystem: Sendable {
     /// What the audits have found since the beginning, and how many there were.
     public var auditFigures: (count: Int, findings: AuditFindings) { (audit.count, audit.findings) }
 
+    /// Connections of clients that began in an odd way since the beginning.
+    public var anomaliesSoFar: [Anomaly.Pattern: Int] { intelligence.anomalies.counted }
+
     /// What the units have reported on the last beat.
     public var lastReports: [UnitReport] { reports }
 
@@ -138,7 +141,7 @@ public struct ViableSystem: Sendable {
         report(samples, loops: loops.count, now)
         pressure = (loops.map(\.lag).max() ?? Instant.Span(nanoseconds: 0)).seconds / settings.policy.maxLag.seconds
         admissionRate.observe(admitted: node.opened, now: now)
-        var events = intelligence.observe(reports, node, now: now)
+        var events = intelligence.observe(reports, loops: loops, node, now: now)
         events += share(node, now)
         events += shareEgress(samples, now)
         events += shareAmongServers(node, now)

@@ -265,7 +265,7 @@ def test_cleanup_closes_idle_connections(start_gateway, new_client):
 
 
 def test_analysis(start_gateway, new_client):
-    own = start_gateway(admin.CONFIG)
+    own = start_gateway({**admin.CONFIG, "viability": {"interval": "50ms"}})
     ask = admin.Admin(own.http)
     hoarder, hasty = new_client(), new_client()
     sockets = [phoenix.join(own.ws, hoarder)[0] for _ in range(5)]
@@ -276,6 +276,15 @@ def test_analysis(start_gateway, new_client):
     assert found["connection_distribution"] == {"0-1h": 5, "1-6h": 0, "6-24h": 0, "24h+": 0}
     patterns = {one["pattern"]: one["client_ids"] for one in found["suspicious_patterns"]}
     assert patterns["connection_hoarding"] == [hoarder] and hasty in patterns["rapid_reconnect"]
+    # S4 has seen them come, and tells so once.
+    odd = until(
+        lambda: (one := {one["pattern"]: one for one in ask.ask("vsm")["s4"]["anomalies"]})["rapid_reconnect"]["present"]
+        and one["connection_hoarding"]["present"] and one, "the anomalies")
+    assert odd["connection_hoarding"]["client_id"] == hoarder and odd["connection_hoarding"]["connections"] == 1
+    assert odd["rapid_reconnect"]["client_id"] == hasty and odd["rapid_reconnect"]["connections"] == 4
+    assert own.text().replace("\\", "").count('"event":"anomaly_begun"') == 2
+    assert f"the last one of {hoarder}" in admin.shown(own, "vsm")
+    assert 'mcp_gateway_anomalies_total{pattern="rapid_reconnect"} 4' in own.api.get("/metrics").body.decode()
     # Five sockets and this request's own connection.
     assert found["counts"]["streams"] == 5
     assert found["counts"]["event_loops"] == found["counts"]["admission"] >= 6

@@ -9,8 +9,8 @@ struct ReportFieldTests {
         "s1.variety.distinction", "s1.units[].variety.distinction",
         "s3.connections[].service",
         "s3.budgets[].resource", "s3.budgets[].units[].unit",
-        "s3_star.checks[].kind", "s4.metric_type", "s4.forecasts[].metric", "s4.capacity[].resource",
-        "algedonic.recent[].source",
+        "s3_star.checks[].kind", "s4.metric_type", "s4.forecasts[].metric", "s4.anomalies[].pattern",
+        "s4.capacity[].resource", "algedonic.recent[].source",
     ]
 
     @Test(arguments: ReportMover.all.indices)

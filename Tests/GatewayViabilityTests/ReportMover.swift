@@ -258,6 +258,12 @@ extension ReportMover {
             name: "connections that begin", fields: ["s4.usual_connections_per_second"], beats: 15,
             moved: { node, _ in node.node.opened += 7 }),
         ReportMover(
+            name: "clients that behave oddly",
+            fields: prefixed("s4.anomalies[].", "present connections client_id for_ms connections_so_far"),
+            moved: { node, beat in
+                node.loop.anomalies = beat == 0 ? [.rapidReconnect: .init(connections: 3, client: "bot")] : [:]
+            }),
+        ReportMover(
             name: "memory that is short", fields: ["s4.capacity[].used_percent", "s4.capacity[].short"],
             moved: { node, _ in node.node.memory.used = 950 }),
         ReportMover(

@@ -282,9 +282,15 @@ struct ViableSystemTests {
                 .surge(perSecond: 300, usual: 10),
                 #"{"event":"connection_surge","connections_per_second":300,"usual":10}"#
             ),
+            (
+                .anomaly(
+                    Anomaly(
+                        pattern: .rapidReconnect, isPresent: true, sightings: .init(connections: 2, client: "bot"))),
+                #"{"event":"anomaly_begun","pattern":"rapid_reconnect","connections":2,"client_id":"bot"}"#
+            ),
             (.audit(findings), #"{"event":"audit_discrepancy","differences":{"logs":4},"repaired":0}"#),
         ]
         for (event, json) in events { #expect(String(decoding: event.json, as: UTF8.self) == json) }
-        #expect(events.map(\.0.isStateChange) == [true, false, false, false, false])
+        #expect(events.map(\.0.isStateChange) == [true, false, false, false, false, false])
     }
 }

@@ -288,6 +288,7 @@ class ConnectionEngine {
             } else {
                 let attachment = session.attach(request, limits: limits, now: now, wakes: &loop.context.wakes)
                 outcome = (attachment, 0..<0)
+                watchForAnomalies(session, client)
             }
             releaseDone(handle, &session)
             // It asks for what is there right after this.

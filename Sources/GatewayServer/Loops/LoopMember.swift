@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayViability
 import NIOCore
 import PhoenixProtocol
 
@@ -101,6 +102,8 @@ final class LoopState {
     /// What clients sent, by transport.
     @exclusivity(unchecked) var variety = [VarietyTraffic](
         repeating: VarietyTraffic(), count: Transport.allCases.count)
+    /// Connections that began in an odd way since S4 has asked.
+    var anomalies: [Anomaly.Pattern: Anomaly.Sightings] = [:]
     /// The long-poll sessions that belong to this loop.
     @exclusivity(unchecked) var longPolls: [LongPollToken.Session: LongPollCarrier] = [:]
     /// The limits of the policy in which connections count, for those that count in any.

@@ -1,12 +1,9 @@
 import GatewayCore
+import GatewayViability
 import WireJSON
 
 /// What connections look like together: how old they are, who behaves oddly, and whether all counts agree.
 extension Gateway {
-    /// Connections of one client that are called hoarding.
-    private static let hoardingFrom = 5
-    /// Connections within a minute that are called rapid.
-    private static let rapidFrom = 4
     /// Names that one list has at the most.
     private static let maximumNames = 50
 
@@ -38,13 +35,14 @@ extension Gateway {
         for part in parts { census.add(part) }
         // Clients that have just gone again have no connection to be met at.
         directory.forEach { handle in
-            if handle.session.withLock({ $0.hasReconnected(Self.rapidFrom, since: minuteAgo) }) {
+            if handle.session.withLock({ $0.hasReconnected(Anomaly.Pattern.rapidReconnect.least, since: minuteAgo) }) {
                 census.rapid.insert(handle.clientID.text)
             }
         }
         let ports = Set(addresses.values.joined().compactMap(\.port))
         let sockets = KernelSockets(ports: ports)
-        let hoarders = census.byClient.filter { $0.value >= Self.hoardingFrom }.sorted { $0.value > $1.value }
+        let many = Anomaly.Pattern.connectionHoarding.least
+        let hoarders = census.byClient.filter { $0.value >= many }.sorted { $0.value > $1.value }
         let found = census
         return JSONWriter.object { writer in
             writer.member("connection_distribution") { ages in
@@ -55,8 +53,8 @@ extension Gateway {
             writer.member("not_joined", found.unjoined)
             writer.key("suspicious_patterns")
             writer.array { list in
-                Self.write("rapid_reconnect", found.rapid.sorted(), to: &list)
-                Self.write("connection_hoarding", hoarders.map(\.key), to: &list)
+                Self.write(Anomaly.Pattern.rapidReconnect, found.rapid.sorted(), to: &list)
+                Self.write(Anomaly.Pattern.connectionHoarding, hoarders.map(\.key), to: &list)
             }
             writer.member("counts") { counts in
                 counts.member("event_loops", found.members)
@@ -82,10 +80,10 @@ extension Gateway {
         }
     }
 
-    private static func write(_ pattern: String, _ names: [String], to list: inout JSONWriter) {
+    private static func write(_ pattern: Anomaly.Pattern, _ names: [String], to list: inout JSONWriter) {
         guard !names.isEmpty else { return }
         list.object { item in
-            item.member("pattern", pattern)
+            item.member("pattern", pattern.rawValue)
             item.member("count", names.count)
             item.key("client_ids")
             item.array { ids in for name in names.prefix(maximumNames) { ids.value(name) } }
@@ -104,7 +102,7 @@ extension Gateway {
         census.ages[hours < 1 ? 0 : hours < 6 ? 1 : hours < 24 ? 2 : 3] += 1
         guard handle !== engine.gateway.operations.handle else { return }
         // Most clients have one connection; only the others can hoard.
-        guard handle.session.withLock(\.connectionCount) >= hoardingFrom else { return }
+        guard handle.session.withLock(\.connectionCount) >= Anomaly.Pattern.connectionHoarding.least else { return }
         census.byClient[handle.clientID.text, default: 0] += 1
     }
 

@@ -1,4 +1,5 @@
 import GatewayCore
+import GatewayViability
 
 /// Clients that follow the node (`vsm=true`, `"vsm": true` in a join) are told of changes of its state by `vsm_update`.
 extension ConnectionEngine {
@@ -25,6 +26,21 @@ extension ConnectionEngine {
             guard let principal, let client = ClientID(name), principal.mayBe(client) else { return false }
         }
         return table.standing(client: name, tier: principal?.tier) == .high
+    }
+
+    /// Notes for S4 that the connection has just joined the session of a client that behaves oddly.
+    final func watchForAnomalies(_ session: borrowing Session, _ client: ClientID) {
+        guard gateway.settings.isViabilityOn else { return }
+        let minuteAgo = Instant(nanoseconds: loop.now.nanoseconds - 60_000_000_000)
+        if session.hasReconnected(Anomaly.Pattern.rapidReconnect.least, since: minuteAgo) {
+            sight(.rapidReconnect, client)
+        }
+        if session.connectionCount >= Anomaly.Pattern.connectionHoarding.least { sight(.connectionHoarding, client) }
+    }
+
+    private func sight(_ pattern: Anomaly.Pattern, _ client: ClientID) {
+        let before = loop.anomalies[pattern]?.connections ?? 0
+        loop.anomalies[pattern] = Anomaly.Sightings(connections: before + 1, client: client.text)
     }
 
     /// The part of an interval that is this connection's own, so that those that came together, or had the same message

@@ -89,7 +89,7 @@ extension Gateway {
             case .mode(let change) where change.to > change.from: .warning
             case .capacity(let alert) where alert.isRaised: .warning
             case .audit: .error
-            case .surge, .loan: .notice
+            case .surge, .loan, .anomaly: .notice
             case .limit(let crossing): crossing.isCrossed ? .warning : .notice
             default: .info
             }
@@ -159,6 +159,7 @@ extension Gateway {
         let (mode, figures, audits, reports, variety) = viability.withSystem { system in
             (system.mode, system.algedonicFigures, system.auditFigures, system.lastReports, system.varietyBits)
         }
+        let anomalies = viability.withSystem(\.anomaliesSoFar)
         text.begin("mcp_gateway_mode", .gauge, "Mode that the node lives by: 0 normal, 1 conserve, 2 survive.")
         text.add(Int(mode.rawValue))
         text.begin("mcp_gateway_algedonic_signals_total", .counter, "Signals of pain and of relief that were sent.")
@@ -178,6 +179,8 @@ extension Gateway {
         for report in reports {
             if let productivity = report.productivity { text.add(productivity, ["unit": report.unit.name]) }
         }
+        text.begin("mcp_gateway_anomalies_total", .counter, "Connections of clients that began in an odd way.")
+        for pattern in Anomaly.Pattern.allCases { text.add(anomalies[pattern] ?? 0, ["pattern": pattern.rawValue]) }
         text.begin("mcp_gateway_variety_bits", .gauge, "Entropy of clients' messages, before and behind admission.")
         for (side, bits) in [("incoming", variety.incoming), ("outgoing", variety.outgoing)] {
             if let bits { text.add(bits, ["side": side, "distinction": VarietyCounts.distinction]) }
@@ -204,6 +207,7 @@ extension LoopState {
         var sample = LoopSample(index: index)
         sample.lag = max(lag, Clock.now - asked)
         sample.processorTime = Clock.threadTime
+        swap(&sample.anomalies, &anomalies)
         let units = Transport.allCases.map { transport in
             let counted = counters[Int(transport.rawValue)]
             var unit = UnitSample(unit: .transport(transport, loop: index))

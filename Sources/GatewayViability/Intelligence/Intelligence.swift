@@ -39,6 +39,7 @@ struct Intelligence: Sendable {
     private(set) var trials: [Metric: ForecastTrial] = [:]
     private(set) var watch: CapacityWatch
     private(set) var surges = SurgeDetector()
+    private(set) var anomalies = AnomalyWatch()
     private(set) var herd: Herd?
     private(set) var uses: [Use] = []
     private var stepSince: Instant?
@@ -62,11 +63,14 @@ struct Intelligence: Sendable {
         return Instant.Span(nanoseconds: Int64(steps) * settings.forecastStep.nanoseconds)
     }
 
-    mutating func observe(_ units: [UnitReport], _ node: NodeSample, now: Instant) -> [ViableEvent] {
+    mutating func observe(
+        _ units: [UnitReport], loops: [LoopSample] = [], _ node: NodeSample, now: Instant
+    ) -> [ViableEvent] {
         note(units, node)
         guard settings.isIntelligenceOn else { return [] }
         var events = capacity(units, node, now)
         events += look(ahead: node, now)
+        events += anomalies.observe(loops.map(\.anomalies), now: now)
         last = (node.opened, node.processorSeconds, now)
         return events
     }

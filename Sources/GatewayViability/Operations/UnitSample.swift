@@ -59,6 +59,8 @@ public struct LoopSample: Sendable {
     public let index: Int
     /// How long a task has just waited for its turn.
     public var lag = Instant.Span(nanoseconds: 0)
+    /// Connections that began in an odd way since it was asked last.
+    public var anomalies: [Anomaly.Pattern: Anomaly.Sightings] = [:]
     /// Processor time of its thread since the beginning.
     public var processorTime = Instant.Span(nanoseconds: 0)
 

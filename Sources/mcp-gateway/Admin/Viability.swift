@@ -133,6 +133,10 @@ struct Viability: AdminCommand {
             forecasts.add(["metric", "value", "forecast", "used", "skill"].map { one[$0]?.shown ?? "–" })
         }
         forecasts.print()
+        for one in answer[path: "s4", "anomalies"]?.items ?? [] where one["present"]?.isTrue == true {
+            let (pattern, client) = (one["pattern"]?.shown ?? "", one["client_id"]?.shown ?? "")
+            Output.line("odd: \(pattern), \(one["connections"]?.shown ?? "") connections, the last one of \(client)")
+        }
         for pain in answer[path: "algedonic", "present"]?.items ?? [] {
             Output.line("hurts: \(pain["pain_type"]?.shown ?? "") at \(pain["place"]?.shown ?? "")")
         }
