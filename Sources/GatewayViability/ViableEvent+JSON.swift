@@ -11,6 +11,7 @@ extension ViableEvent {
         case .forecast: "forecast_switched"
         case .surge: "connection_surge"
         case .anomaly(let anomaly): anomaly.isPresent ? "anomaly_begun" : "anomaly_over"
+        case .proposal(let proposal): proposal.isMade ? "proposal_made" : "proposal_over"
         case .audit: "audit_discrepancy"
         case .loan(let loan): loan.isCalled ? "loan_called" : "loan_settled"
         case .limit(let crossing): crossing.isCrossed ? "limit_reached" : "limit_kept"
@@ -21,7 +22,7 @@ extension ViableEvent {
     public var isStateChange: Bool {
         switch self {
         case .mode, .signal: true
-        case .capacity, .forecast, .surge, .anomaly, .audit, .loan, .limit: false
+        case .capacity, .forecast, .surge, .anomaly, .proposal, .audit, .loan, .limit: false
         }
     }
 
@@ -53,6 +54,11 @@ extension ViableEvent {
                 writer.member("pattern", anomaly.pattern.rawValue)
                 writer.member("connections", anomaly.sightings.connections)
                 writer.member("client_id", anomaly.sightings.client)
+            case .proposal(let proposal):
+                writer.member("resource", proposal.resource.rawValue)
+                writer.member("unit", proposal.unit)
+                writer.member("expected", proposal.expected)
+                writer.member("within_ms", proposal.within.milliseconds)
             case .audit(let findings):
                 writer.member("differences") { writer in
                     for kind in AuditFindings.Kind.allCases {

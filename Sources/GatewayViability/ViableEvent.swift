@@ -14,6 +14,8 @@ public enum ViableEvent: Equatable, Sendable {
     case surge(perSecond: Double, usual: Double)
     /// Clients behave oddly, or do not any more.
     case anomaly(Anomaly)
+    /// S4 proposes something to S3, or does so no more.
+    case proposal(Proposal)
     /// An audit has found that reports and facts differ.
     case audit(AuditFindings)
     /// What a transport has borrowed of another is called back, or has come back.

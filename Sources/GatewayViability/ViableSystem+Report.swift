@@ -164,6 +164,17 @@ extension ViableSystem {
                 }
             }
         }
+        writer.key("proposals")
+        writer.array { list in
+            for transport in node.connectionDemand.keys.sorted() {
+                list.object { item in
+                    item.member("resource", Loan.Resource.connections.rawValue)
+                    item.member("unit", transport.name)
+                    item.member("expected", optional: intelligence.proposals.expected[transport].map(Double.init))
+                    item.member("within_ms", intelligence.proposals.horizon.milliseconds)
+                }
+            }
+        }
         writer.key("capacity")
         writer.array { list in
             for use in intelligence.uses {

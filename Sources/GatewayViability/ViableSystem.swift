@@ -157,7 +157,9 @@ public struct ViableSystem: Sendable {
     /// Offers transports what the node has, and grants what they ask for as far as that is fair.
     public mutating func share(_ node: NodeSample, _ now: Instant) -> [ViableEvent] {
         guard connections != nil, memory != nil else { return [] }
-        return connections!.settle(capacity: node.connectionCapacity, node.connectionDemand, now: now)
+        var demands = node.connectionDemand
+        for (transport, expected) in intelligence.proposals.expected { demands[transport]?.expected = expected }
+        return connections!.settle(capacity: node.connectionCapacity, demands, now: now)
             + memory!.settle(held: node.heldBytes, memory: node.memory, now: now)
     }
 

@@ -1,5 +1,7 @@
 """Transports share what the node has: a crowd on one of them leaves room for the others."""
 
+import socket
+
 import admin
 import phoenix
 import pytest
@@ -109,3 +111,35 @@ def test_floors_and_what_is_lent_of_them_are_settings(start_gateway, new_client,
     for one in crowd:
         one.close()
 
+
+
+def silent_socket(own, client):
+    """One that is let in, and never reads or says anything again."""
+    one = socket.create_connection(own.ws, 5)
+    one.sendall(
+        f"GET /mcp/ws?vsn=2.0.0&client_id={client} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+    )
+    assert one.recv(64).startswith(b"HTTP/1.1 101")
+    return one
+
+
+def test_who_does_not_answer_its_close_frame_gives_way_all_the_same(start_gateway, new_client):
+    """A loan comes back within the reclaim time, not once for each `listen.close_timeout`."""
+    own = start_gateway({**SETTINGS, "listen": {"close_timeout": "60s"}})
+    crowd = [silent_socket(own, new_client()) for _ in range(35)]
+    streams = []
+
+    def enter():
+        try:
+            streams.append(sse.open_connected(own.sse, new_client())[0])
+        except AssertionError as refusal:
+            assert str(refusal).startswith("503")
+        return len(streams) == 10
+
+    until(enter, "what was lent is back")
+    # Half of all places is fair whatever is asked for; those that came again and again asked for more than ten.
+    until(lambda: budget(own)[1]["websocket"]["used"] <= 30, "the report is as new as that")
+    assert budget(own)[1]["websocket"]["used"] >= 20
+    for one in crowd + streams:
+        one.close()

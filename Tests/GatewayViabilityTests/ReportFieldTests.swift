@@ -10,6 +10,7 @@ struct ReportFieldTests {
         "s3.connections[].service",
         "s3.budgets[].resource", "s3.budgets[].units[].unit",
         "s3_star.checks[].kind", "s4.metric_type", "s4.forecasts[].metric", "s4.anomalies[].pattern",
+        "s4.proposals[].resource", "s4.proposals[].unit",
         "s4.capacity[].resource", "algedonic.recent[].source",
     ]
 

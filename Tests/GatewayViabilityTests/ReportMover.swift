@@ -250,7 +250,14 @@ extension ReportMover {
             name: "forecasts that have come due", fields: ["s4.forecasts[].comparisons"], beats: 20, otherBeats: 30,
             common: { $0.forecastStep = .seconds(1) }),
         ReportMover(
-            name: "another horizon", fields: ["s4.forecasts[].horizon_ms"], different: { $0.forecastHorizon = 3 }),
+            name: "connections that become more and more", fields: ["s4.proposals[].expected"], beats: 40,
+            common: { $0.forecastStep = .seconds(1) },
+            moved: { node, beat in
+                node.node.connectionDemand[.eventStream] = ConnectionBargain.Demand(used: beat, admitted: beat)
+            }),
+        ReportMover(
+            name: "another horizon", fields: ["s4.forecasts[].horizon_ms", "s4.proposals[].within_ms"],
+            different: { $0.forecastHorizon = 3 }),
         ReportMover(
             name: "many connections at once", fields: ["s4.connection_surge"], beats: 15,
             moved: { node, beat in if beat == 14 { node.node.opened += 1000 } }),

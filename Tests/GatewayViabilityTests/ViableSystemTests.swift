@@ -288,9 +288,15 @@ struct ViableSystemTests {
                         pattern: .rapidReconnect, isPresent: true, sightings: .init(connections: 2, client: "bot"))),
                 #"{"event":"anomaly_begun","pattern":"rapid_reconnect","connections":2,"client_id":"bot"}"#
             ),
+            (
+                .proposal(
+                    Proposal(
+                        resource: .connections, unit: "http_sse", isMade: true, expected: 70, within: .seconds(60))),
+                #"{"event":"proposal_made","resource":"connections","unit":"http_sse","expected":70,"within_ms":60000}"#
+            ),
             (.audit(findings), #"{"event":"audit_discrepancy","differences":{"logs":4},"repaired":0}"#),
         ]
         for (event, json) in events { #expect(String(decoding: event.json, as: UTF8.self) == json) }
-        #expect(events.map(\.0.isStateChange) == [true, false, false, false, false, false])
+        #expect(events.map(\.0.isStateChange) == [true, false, false, false, false, false, false])
     }
 }

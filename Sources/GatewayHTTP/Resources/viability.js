@@ -131,6 +131,8 @@ export function viableSystem({ $, ask, element, write, rows, meter, number, whol
     const { s1, s2, s3, s3_star: audit, s4, s5 } = report;
     const used = s4.forecasts.filter((one) => one.used);
     const odd = s4.anomalies.filter((one) => one.present).map((one) => `${one.pattern.replace("_", " ")}: ${one.client_id}`);
+    const awaited = s4.proposals.filter((one) => one.expected != null)
+      .map((one) => `room for ${whole.format(one.expected)} ${titles[one.unit] ?? one.unit}`);
     const soon = used.filter((one) => one.time_to_capacity_ms != null).map((one) => `${one.metric.replace("_", " ")} in ${milliseconds(one.time_to_capacity_ms)}`);
     const list = [
       row("S1", `units: ${s1.units.length}`, undefined, s1.variety.reduction_percent == null ? null : `admission takes ${s1.variety.reduction_percent.toFixed(1)} % of the variety`),
@@ -141,7 +143,8 @@ export function viableSystem({ $, ask, element, write, rows, meter, number, whol
         row("", `${titles[one.unit] ?? one.unit}, ${budget.resource}`, budget.capacity > 0 ? one.used / budget.capacity : 0, budgetText(one, budget)))),
       row("S3*", audit.enabled ? `audits: ${whole.format(audit.audits)}` : "off", undefined, audit.clean ? "reports and facts agree" : "reports and facts differ"),
       row("S4", s4.enabled ? (used.length ? `${used.length} forecasts in use` : "no forecast beats none") : "off", undefined,
-        soon.length ? `reaches its bound: ${soon.join(", ")}` : s4.connection_surge ? "clients connect in a surge" : odd.length ? odd.join(", ") : null),
+        soon.length ? `reaches its bound: ${soon.join(", ")}` : s4.connection_surge ? "clients connect in a surge" : odd.length ? odd.join(", ")
+          : awaited.length ? `proposes ${awaited.join(", ")}` : null),
       ...s4.capacity.map((one) => row("", one.resource, one.used_percent / 100, one.short ? `${one.used_percent.toFixed(0)} %, short` : null)),
       row("S5", `policy, version ${whole.format(s5.policy_version)}`, undefined,
         [s5.floor === "none" ? null : `refuses: ${s5.floor.replace("_", " ")}`, s5.rules.count ? `rules: ${whole.format(s5.rules.count)}, messages: ${whole.format(s5.rules.kept)} kept, ${whole.format(s5.rules.refused)} refused, connections: ${whole.format(s5.rules.kept_connections)} kept` : null].filter(Boolean).join("; ") || null),

@@ -176,9 +176,15 @@ class EngineCarrier: LoopMember, ChannelInboundHandler {
     }
 
     override final func giveWay(_ reason: String) {
-        guard !isFinished else { return }
-        engine.giveWay(reason)
-        finishEvent(drains: false)
+        if !isFinished {
+            engine.giveWay(reason)
+            finishEvent(drains: false)
+        }
+        // Others wait for the place: its peer has less time to close its side than it has otherwise.
+        guard context != nil, case .awaitingPeer(let usual) = engine.verdict else { return }
+        let deadline = min(usual, loop.now + gateway.settings.viability.control.farewell)
+        engine.verdict = .awaitingPeer(deadline: deadline)
+        loop.schedule(self, at: deadline)
     }
 
     override final func answered(_ address: ReplyAddress, _ answer: StoredAnswer) {

@@ -18,24 +18,29 @@ extension Gateway {
         admission.grant(shares.granted, of: node.connectionCapacity)
     }
 
-    /// Ends connections of a transport whose places belong to others: those first that have not said who they are, then as
-    /// the policy's rules rank their clients, and of those alike the newest, because who has come last has brought the crowd.
-    /// Their clients come back at times of their own.
+    /// Ends connections of a transport whose places belong to others. Those that are ending already count, and have no more
+    /// time for that from now on than any other that gives way. Of the others those go first that have not said who they
+    /// are, then as the policy's rules rank their clients, and of those alike the newest, because who has come last has
+    /// brought the crowd. Their clients come back at times of their own.
     func takeBack(_ count: Int, of transport: Transport) async {
         let table = policyGate.view?.table
         let parts = await walk([Borrower]()) { member, found in
             guard let engine = member.connection, engine.transport == transport,
                 engine.handle !== engine.gateway.operations.handle || engine.handle == nil
             else { return }
-            guard let handle = engine.handle else {
-                return found.append(Borrower(id: member.id, standing: .refused, since: .distantFuture))
+            let isGoing = engine.verdict != .open
+            guard !isGoing, let handle = engine.handle else {
+                return found.append(
+                    Borrower(id: member.id, isGoing: isGoing, standing: .refused, since: .distantFuture))
             }
             let standing = table?.standing(client: handle.clientID.text, tier: engine.identity?.principal.tier)
-            found.append(Borrower(id: member.id, standing: standing ?? .usual, since: engine.attachedAt))
+            found.append(
+                Borrower(id: member.id, isGoing: false, standing: standing ?? .usual, since: engine.attachedAt))
         }
         let chosen = parts.flatMap { $0 }.sorted().prefix(count)
         for (loop, borrowers) in Dictionary(grouping: chosen, by: \.id.loop) {
-            let waits = borrowers.map { ($0.id, admission.returnAfter(most: 10)) }
+            // Those that are going already have been told when to come back.
+            let waits = borrowers.map { ($0.id, $0.isGoing ? 0 : admission.returnAfter(most: 10)) }
             onLoop(loop) { loop in
                 loop.begin()
                 for (id, seconds) in waits {
@@ -100,12 +105,15 @@ extension Gateway {
     /// A connection that may have to go.
     private struct Borrower: Comparable {
         let id: ConnectionID
+        /// Whether it is ending already.
+        let isGoing: Bool
         let standing: RuleTable.Standing
         let since: Instant
 
         /// Whether it goes before another.
         static func < (one: Borrower, other: Borrower) -> Bool {
-            one.standing == other.standing ? one.since > other.since : one.standing < other.standing
+            guard one.isGoing == other.isGoing else { return one.isGoing }
+            return one.standing == other.standing ? one.since > other.since : one.standing < other.standing
         }
     }
 }

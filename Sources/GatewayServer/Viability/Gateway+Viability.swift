@@ -89,7 +89,7 @@ extension Gateway {
             case .mode(let change) where change.to > change.from: .warning
             case .capacity(let alert) where alert.isRaised: .warning
             case .audit: .error
-            case .surge, .loan, .anomaly: .notice
+            case .surge, .loan, .anomaly, .proposal: .notice
             case .limit(let crossing): crossing.isCrossed ? .warning : .notice
             default: .info
             }

@@ -48,7 +48,7 @@ public final class ViabilityMonitor: Sendable {
             case .signal: bus.publish(event, to: .algedonic)
             case .mode, .limit: bus.publish(event, to: .policy)
             case .capacity, .audit, .loan: bus.publish(event, to: .control)
-            case .forecast, .surge, .anomaly: bus.publish(event, to: .intelligence)
+            case .forecast, .surge, .anomaly, .proposal: bus.publish(event, to: .intelligence)
             }
         }
         let changes = events.filter(\.isStateChange)

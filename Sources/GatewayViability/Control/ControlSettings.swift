@@ -20,6 +20,9 @@ public struct ControlSettings: Equatable, Sendable {
     /// How long a loan that is called back may take to come back.
     public var reclaimTime = Instant.Span.seconds(10)
 
+    /// How long the peer of a connection that gives way has to close its side.
+    public var farewell: Instant.Span { Instant.Span(nanoseconds: reclaimTime.nanoseconds / 4) }
+
     /// The defaults.
     public init() {}
 

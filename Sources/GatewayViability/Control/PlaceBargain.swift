@@ -18,6 +18,8 @@ public struct PlaceBargain<Unit: Hashable & Comparable & Sendable>: Sendable {
         public var refused: Int
         /// More than this it may never have.
         public var limit: Int
+        /// Places that it is expected to use soon: as far as its floor goes they are asked for now.
+        public var expected = 0
 
         /// What has been counted.
         public init(used: Int, admitted: Int = 0, refused: Int = 0, limit: Int = .max) {
@@ -137,7 +139,8 @@ public struct PlaceBargain<Unit: Hashable & Comparable & Sendable>: Sendable {
         account.used = demand.used
         account.refused = demand.refused
         account.floor = min(floor.places, demand.limit)
-        account.asked = min(demand.used + wish.missing, max(demand.limit, demand.used))
+        let wanted = max(demand.used + wish.missing, min(demand.expected, account.floor))
+        account.asked = min(wanted, max(demand.limit, demand.used))
         account.lent = min(
             Int(Double(max(0, account.floor - account.asked)) * settings.lent), max(0, account.floor - floor.kept))
         accounts[unit] = account

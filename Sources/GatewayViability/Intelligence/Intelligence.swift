@@ -40,6 +40,7 @@ struct Intelligence: Sendable {
     private(set) var watch: CapacityWatch
     private(set) var surges = SurgeDetector()
     private(set) var anomalies = AnomalyWatch()
+    private(set) var proposals: Proposals
     private(set) var herd: Herd?
     private(set) var uses: [Use] = []
     private var stepSince: Instant?
@@ -50,6 +51,7 @@ struct Intelligence: Sendable {
     init(_ settings: ViabilitySettings) {
         self.settings = settings
         watch = CapacityWatch(settings.capacity)
+        proposals = Proposals(settings)
         for metric in Metric.allCases { trials[metric] = ForecastTrial(horizon: settings.forecastHorizon) }
     }
 
@@ -147,6 +149,6 @@ struct Intelligence: Sendable {
             }
         }
         sums = [:]
-        return events
+        return events + proposals.observe(node.connectionDemand.mapValues(\.used), capacity: node.connectionCapacity)
     }
 }

@@ -137,6 +137,11 @@ struct Viability: AdminCommand {
             let (pattern, client) = (one["pattern"]?.shown ?? "", one["client_id"]?.shown ?? "")
             Output.line("odd: \(pattern), \(one["connections"]?.shown ?? "") connections, the last one of \(client)")
         }
+        for one in answer[path: "s4", "proposals"]?.items ?? [] where one["expected"].map({ $0.shown != "–" }) == true {
+            Output.line(
+                "proposed: room for \(one["expected"]?.shown ?? "") \(one["resource"]?.shown ?? "") of "
+                    + "\(one["unit"]?.shown ?? "") within \(one["within_ms"]?.shown ?? "") ms")
+        }
         for pain in answer[path: "algedonic", "present"]?.items ?? [] {
             Output.line("hurts: \(pain["pain_type"]?.shown ?? "") at \(pain["place"]?.shown ?? "")")
         }

@@ -57,6 +57,23 @@ struct ConnectionBargainTests {
         #expect(places.ledger.isLender(.eventStream) && !places.ledger.isLender(.webSocket))
     }
 
+    /// What is expected is asked for, as far as the floor goes: nobody gives way to more than that by hearsay.
+    @Test func whatIsExpectedIsCalledBackBeforeItIsMissed() {
+        var bargain = ConnectionBargain(ControlSettings())
+        func settle(_ expected: Int, _ second: Int64) -> Int? {
+            var streams = ConnectionBargain.Demand(used: 13, admitted: 13)
+            streams.expected = expected
+            let demands = [Transport.webSocket: .init(used: 87, admitted: 87), .eventStream: streams]
+            _ = bargain.settle(capacity: 100, demands, now: .zero + .seconds(second))
+            return bargain.accounts[.eventStream]?.asked
+        }
+        #expect(settle(0, 1) == 13 && bargain.recalls == (0, 0))
+        #expect(settle(20, 2) == 20 && bargain.recalls == (1, 0))
+        #expect(settle(20, 12) == 20 && bargain.recalled == [.webSocket: 7])
+        #expect(settle(90, 13) == 25)
+        #expect(settle(0, 14) == 13 && bargain.recalls == (1, 1))
+    }
+
     @Test func withoutFloorsTheFirstTakeAll() {
         var settings = ControlSettings()
         settings.floors = [:]
